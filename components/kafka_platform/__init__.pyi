@@ -64,6 +64,7 @@ from kafka_platform.exporter.component import KafkaExporter as KafkaExporter, Ka
 from kafka_platform.exporter.spec import (
     EXPORTER_USER as EXPORTER_USER,
     KafkaExporterResources as KafkaExporterResources,
+    Surge as Surge,
     exporter_user as exporter_user,
 )
 from kafka_platform.gateway.component import HttpGateway as HttpGateway, HttpGatewayArgs as HttpGatewayArgs

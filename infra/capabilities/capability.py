@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from kafka_platform.exporter.spec import Surge
 from kafka_platform.kafka.entities import Topic, User
 from kafka_platform.kafka.secrets import NO_URLS, Urls
 from kafka_platform.kube.manifests import sha256_of
@@ -182,6 +183,10 @@ class Capability(Generic[_S]):
 
     def readers(self, section: _S, settings: Core) -> Iterator[Reader]:
         """Those of its programs whose pods follow their lag."""
+        return iter(())
+
+    def surges(self, section: _S, stack: "Stack") -> Iterator[Surge]:
+        """Those of its Deployments whose pods can be added within seconds of a step of the load."""
         return iter(())
 
     def described(self, section: _S) -> str | None:

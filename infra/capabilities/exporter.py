@@ -6,8 +6,8 @@ from typing import Any
 
 import kafka_platform
 from kafka_platform.exporter.monitoring import source
-from kafka_platform.exporter.objects import ExporterSettings, objects
-from kafka_platform.exporter.spec import EXPORTER_USER, KAFKA_EXPORTER, ExporterSpec, exporter_user
+from kafka_platform.exporter.objects import ExporterSettings, metrics_url, objects
+from kafka_platform.exporter.spec import EXPORTER_USER, KAFKA_EXPORTER, ExporterSpec, Surge, exporter_user
 from kafka_platform.kafka.entities import User
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.values.forms import shared
@@ -23,7 +23,7 @@ from infra.capabilities.capability import (
     Scrape,
     Stack,
 )
-from infra.capabilities.operators import Prometheus
+from infra.capabilities.operators import Keda, Prometheus
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known
 
@@ -35,11 +35,18 @@ class Exporter(ExporterSpec):
     enabled: bool | None = None
     """Whether to run it. Default: if the file has this key, or has `prometheus` and manages Kafka's users."""
 
+    surge: bool = False
+    """Whether it adds pods to workers within seconds of a step of the load, instead of when KEDA sees the lag: to those that read
+    one topic and have `scale.recordsPerSecondPerPod` and a `scale.min` of at least 1. It never removes any. Default false."""
+
     def values(self, stack: Stack) -> dict[str, Any]:
         """Its fields as a program writes them."""
         settings, served = stack.settings, stack.tls_servers
         prometheus = settings.of(Prometheus)
-        namespaces = self.metrics_namespaces or ([] if prometheus is None else [prometheus.runs_in(settings)])
+        namespaces = [*(self.metrics_namespaces or ([] if prometheus is None else [prometheus.runs_in(settings)]))]
+        keda = settings.of(Keda)
+        if self.surge and namespaces and keda is not None:  # none: all
+            namespaces = [*dict.fromkeys([*namespaces, plain(keda.namespace)])]
         pods = settings.pod_settings.with_own(self.pod_settings)
         return shared(self, ExporterSpec) | {
             "metrics_namespaces": namespaces,
@@ -103,6 +110,12 @@ class KafkaExporter(Capability[Exporter]):
                 message=f"it needs a user of its own, and clients log in with {settings.kafka.login}, where whoever runs the Kafka "
                 "makes users: remove the key",
             )
+        if section.surge and known("workers") and not surges_of(section, stack):
+            message = (
+                "no worker can be given pods at once: that takes recordsPerSecondPerPod, a min of at least 1 and one topic; "
+                "write these, or remove the key"
+            )
+            yield Fault(path=("exporter", "surge"), message=message)
         for name, tenant in settings.tenants.items():
             if EXPORTER_USER in tenant.users:
                 path = ("tenants", name, "users", EXPORTER_USER)
@@ -121,6 +134,7 @@ class KafkaExporter(Capability[Exporter]):
             ledger=_ledger(settings),
             declared_by=[CLUSTER] if _ledger(settings) else (),
             stack=placed.mark if _shared(settings) else None,
+            surges=surges_of(section, placed.stack),
             spec=ExporterSpec(**section.values(placed.stack)),
         )
         yield from placed.named(KAFKA_EXPORTER, objects(exporter))
@@ -133,10 +147,26 @@ class KafkaExporter(Capability[Exporter]):
             ledger=_ledger(deployment.settings),
             declared_by=[CLUSTER] if _ledger(deployment.settings) else (),
             stack=deployment.mark if _shared(deployment.settings) else None,
+            surges=surges_of(section, deployment.stack),
             runtime_image=deployment.settings.runtime_image,
         )
-        exporter = kafka_platform.KafkaExporter(KAFKA_EXPORTER, args, deployment.options("entities"))
+        exporter = kafka_platform.KafkaExporter(
+            KAFKA_EXPORTER, args, deployment.options("entities", namespaces=bool(args.surges))
+        )
         deployment.outputs["exporter"] = {"metricsUrl": exporter.metrics_url}
+
+
+def surges_of(section: Exporter, stack: Stack) -> list[Surge]:
+    """Whose pods it adds."""
+    if not section.surge:
+        return []
+    return [each for capability, found in stack.present for each in capability.surges(found, stack)]
+
+
+def surge_url(settings: Core) -> str | None:
+    """The metrics of the exporter that adds pods; None if there is none."""
+    exporter = exporter_of(settings)
+    return metrics_url(KAFKA_EXPORTER, settings.namespace) if exporter is not None and exporter.surge else None
 
 
 def _ledger(settings: Core) -> bool:

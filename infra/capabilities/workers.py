@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import kafka_platform
+from kafka_platform.exporter.spec import Surge
 from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.entities import Quotas, User
 from kafka_platform.scaling import objects as scaling
@@ -29,6 +30,7 @@ from infra.capabilities.capability import (
     Scrape,
     Stack,
 )
+from infra.capabilities.exporter import surge_url
 from infra.capabilities.operators import Keda
 from infra.capabilities.programs import (
     Login,
@@ -135,6 +137,23 @@ class Workers(Capability[Mapping[str, Worker]]):
                     consume=quotas.consume if quotas is not None and each.user is None else None,
                 )
 
+    def surges(self, section: Mapping[str, Worker], stack: Stack) -> Iterator[Surge]:
+        """Those that say what a pod handles, of one topic, and always have a pod."""
+        for name, each in sorted(section.items()):
+            scale = each.scale
+            if scale is None or not scale.follows_arrivals(each.reads):
+                continue
+            assert scale.records_per_second_per_pod is not None  # noqa: S101 - the two belong together
+            assert scale.acceptable_delay is not None  # noqa: S101
+            yield Surge(
+                namespace=stack.settings.namespace_of(each.tenant),
+                name=name,
+                topic=each.reads[0],
+                records_per_second_per_pod=scale.records_per_second_per_pod,
+                acceptable_delay=scale.acceptable_delay,
+                max=each.most_pods(scale, name, stack.partitions_of(each.reads)),
+            )
+
     def described(self, section: Mapping[str, Worker]) -> str:
         """How many there are."""
         return "1 worker" if len(section) == 1 else f"{len(section):,} workers"
@@ -187,6 +206,7 @@ class Workers(Capability[Mapping[str, Worker]]):
                 registry=connection_for(deployment, worker.user or name, settings.namespace_of(worker.tenant)),
                 partitions=deployment.stack.partitions_of(worker.reads),
                 spread=settings.kafka.spread,
+                surge=surge_url(settings) if worker.scale is not None else None,
                 runtime_image=settings.runtime_image,
             )
             made = kafka_platform.StreamWorker(name, args, deployment.options())
@@ -213,6 +233,7 @@ def _scaler(worker: WorkerSettings, scale: Scale, placed: Placed) -> scaling.Sca
         group=worker.group,
         offset_reset=spec.offset_reset,
         secret=secret,
+        surge=surge_url(placed.settings),
     )
 
 

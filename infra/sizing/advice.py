@@ -5,16 +5,24 @@ from collections.abc import Iterator, Mapping
 
 from kafka_platform.kafka.entities import Cleanup
 from kafka_platform.kafka.protocols import Engine
-from kafka_platform.scaling.spec import Scale
 from kafka_platform.values.units import bytes_per_second, milliseconds, size_bytes
 
 from infra.capabilities.capability import Reader, Stack
+from infra.capabilities.exporter import exporter_of, surges_of
 from infra.settings.core import Core
 from infra.settings.faults import Fault
 from infra.settings.relations.declared import overlap
 from infra.settings.relations.topics import replicas_of, room, shown_room
 from infra.settings.topic import Load, Topic
-from infra.sizing.formulas import FILLED, kept_bytes, longest_wait, pods_before, pods_for
+from infra.sizing.formulas import (
+    FILLED,
+    REACTION_SECONDS,
+    SURGE_SECONDS,
+    kept_bytes,
+    longest_wait,
+    pods_before,
+    pods_for,
+)
 from infra.sizing.text import storage
 
 
@@ -96,21 +104,27 @@ def _reader(stack: Stack, reader: Reader, topics: Mapping[str, Topic]) -> Iterat
             message=f"{reader.what} needs {needed} pods for up to {most:,g} records/s, and more than {partitions} have nothing to "
             f"read: use at least {share}",
         )
-    yield from _step(reader, scale, sum(each.records for each in loads.values()), most)
+    yield from _step(stack, reader, sum(each.records for each in loads.values()), most)
 
 
-def _step(reader: Reader, scale: Scale, average: float, most: float) -> Iterator[Fault]:
+def _step(stack: Stack, reader: Reader, average: float, most: float) -> Iterator[Fault]:
     """Pods that come too late."""
+    scale = reader.scale
+    exporter = exporter_of(stack.settings)
+    surged = exporter is not None and any(("workers", each.name) == reader.path for each in surges_of(exporter, stack))
+    reaction = SURGE_SECONDS if surged else REACTION_SECONDS
     per_pod, delay = scale.records_per_second_per_pod, scale.acceptable_delay
     assert per_pod is not None  # noqa: S101 - whoever asks has looked
     assert delay is not None  # noqa: S101
     there, seconds = max(scale.min, pods_for(average, per_pod)), milliseconds(delay) / 1000
-    waits = longest_wait(there, per_pod, most)
+    waits = longest_wait(there, per_pod, most, reaction)
     if waits > seconds + 1e-6:
+        enough = scale.follows_arrivals(reader.reads) and longest_wait(there, per_pod, most, SURGE_SECONDS) <= seconds
+        remedy = "let the exporter add pods (exporter.surge), " if enough and not surged else ""
         yield Fault(
             path=(*reader.path, "scale", "min"),
             message=f"a step from {average:,g} to {most:,g} records/s makes records wait up to {math.ceil(waits - 1e-6)} s until new pods read, "
-            f"and {delay} is acceptable: use at least {pods_before(most, per_pod, seconds)}, or accept the delay",
+            f"and {delay} is acceptable: use at least {pods_before(most, per_pod, seconds, reaction)}, {remedy}or accept the delay",
         )
 
 

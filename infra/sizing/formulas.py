@@ -32,6 +32,8 @@ SEGMENT_SECONDS = 7 * 86_400
 """Kafka begins a new segment at this age at the latest (`segment.ms`)."""
 REACTION_SECONDS = 30
 """From a step of the load until new pods read (docs/benchmarks.md, Elastic workers: 15 to 30 s)."""
+SURGE_SECONDS = 12
+"""The same where the exporter adds pods (docs/benchmarks.md, Elastic workers: 7 to 11 s)."""
 WEEK_SECONDS = 7 * 86_400
 
 
@@ -56,18 +58,18 @@ def pods_for(records: float, per_pod: float) -> int:
     return max(1, math.ceil(round(records / per_pod, 6)))
 
 
-def longest_wait(pods: int, per_pod: float, peak: float) -> float:
+def longest_wait(pods: int, per_pod: float, peak: float, reaction: float = REACTION_SECONDS) -> float:
     """Seconds that a record waits at most when the load rises to `peak` at once, while there are so many pods.
 
-    They fall behind by the difference until new ones read, `REACTION_SECONDS` later. The record that waits longest is the last
+    They fall behind by the difference until new ones read, `reaction` seconds later. The record that waits longest is the last
     one that the former pods still handle.
     """
-    return REACTION_SECONDS * max(0.0, 1 - pods * per_pod / peak)
+    return reaction * max(0.0, 1 - pods * per_pod / peak)
 
 
-def pods_before(peak: float, per_pod: float, delay: float) -> int:
+def pods_before(peak: float, per_pod: float, delay: float, reaction: float = REACTION_SECONDS) -> int:
     """Pods that have to run before a step to `peak`, so that no record waits longer than `delay` seconds."""
-    return pods_for(peak * max(0.0, 1 - delay / REACTION_SECONDS), per_pod)
+    return pods_for(peak * max(0.0, 1 - delay / reaction), per_pod)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,14 +1,20 @@
 """Pods that follow the load, next to a fixed fleet of the largest size and to pods that follow their cores.
 
-One broker, four workers with the same program, which takes 5 ms for a record, and the same load for each, one after the
-other: x1, x4, x1. Two of them follow their lag: one from as many pods as the quiet load needs, and one from as many as can
-keep up with the step until others come. Then a fifth goes from no pod to one for each partition and back, for 200,000
-records written at once. Limits and what a pod handles are said; everything else is the platform's defaults, the burst's
-times apart.
+One broker, five workers with the same program, which takes 5 ms for a record, and the same load for each, one after the
+other: x1, x4, x1. Three of them follow their lag: one from as many pods as can keep up with the step until others come, and
+two from as many as the quiet load needs, of which one is also given pods by the exporter (`exporter.surge`). For these two it
+says what the time from the step until the new pods read is made of. Then another goes from no pod to one for each partition
+and back, for 200,000 records written at once. Limits and what a pod handles are said; everything else is the platform's
+defaults, the burst's times apart.
+
+`python -m tests.bench.elastic fixed from-one surge` measures these alone, without pictures.
 
 Ends with one line of JSON and draws what happened into docs/elastic.svg and docs/elastic-burst.svg.
 """
 
+import datetime
+import json
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,11 +39,14 @@ BURST = 200_000
 PATIENCE_SECONDS = 300
 """Before tests.harness.PATIENCE."""
 LIMITS: dict[str, Any] = {"min": 1, "max": MOST}
-BY_LAG: dict[str, Any] = {"recordsPerSecondPerPod": PER_POD, "acceptableDelay": "8s"}
+DELAY_SECONDS = 8
+BY_LAG: dict[str, Any] = {"recordsPerSecondPerPod": PER_POD, "acceptableDelay": f"{DELAY_SECONDS}s"}
 WORKERS: dict[str, dict[str, Any]] = {
     "fixed": {"replicas": MOST},
-    "from-three": {"scale": {**LIMITS, **BY_LAG, "min": 3}},
-    "from-one": {"scale": {**LIMITS, **BY_LAG}},
+    # The product of the two that `surge` says: the exporter does not know what a pod handles, and KEDA decides alone.
+    "from-three": {"scale": {**LIMITS, "lagThreshold": PER_POD * DELAY_SECONDS, "min": 3}},
+    "from-one": {"scale": {**LIMITS, "lagThreshold": PER_POD * DELAY_SECONDS}},
+    "surge": {"scale": {**LIMITS, **BY_LAG}},
     "by-cores": {"scale": {**LIMITS, "cpu": {"percent": 70}}},
     "burst": {"scale": {"min": 0, **BY_LAG, "cooldown": "30s", "stabilization": "30s", "scaleDownPeriod": "15s"}},
 }
@@ -59,10 +68,44 @@ def stepped(worker: str) -> dict[str, Any]:
         "most_pods": watch.most,
         "begun": written["begun"],
         "seen": watch.seen,
+        "reaction": reaction(worker, written["begun"] + PHASE_SECONDS, found["joined"], watch.seen),
     }
-    shown = {key: value for key, value in figures.items() if key not in {"seen", "phases", "first", "last", "begun"}}
-    print(f"{worker:<10} {shown}", flush=True)
+    print(f"{worker:<10} {shown_of(figures)}", flush=True)
     return figures
+
+
+def shown_of(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that are printed."""
+    hidden = {"seen", "phases", "first", "last", "begun", "joined"}
+    return {key: value for key, value in figures.items() if key not in hidden}
+
+
+def reaction(
+    worker: str, step: float, joined: Mapping[str, float], seen: Sequence[tuple[float, int, int]]
+) -> dict[str, float]:
+    """Seconds from a step in the load until the number of pods is raised, and of the first pod that came then: its object made, its
+    program started, and its first partitions."""
+    before = max((wanted for at, wanted, _ in seen if at <= step), default=0)
+    raised = next((at for at, wanted, _ in seen if at > step and wanted > before), None)
+    selector = f"app.kubernetes.io/component=worker,app.kubernetes.io/instance={worker}"
+    pods = json.loads(kubectl("-n", NAMESPACE, "get", "pods", f"--selector={selector}", "-o", "json"))["items"]
+    new = [each for each in pods if _time(each["metadata"]["creationTimestamp"]) > step]
+    if raised is None or not new:
+        return {}
+    first = min(new, key=lambda each: joined.get(each["metadata"]["name"], float("inf")))
+    started = first["status"]["containerStatuses"][0]["state"].get("running", {}).get("startedAt")
+    found = {
+        "raised": raised,
+        "made": _time(first["metadata"]["creationTimestamp"]),
+        "started": None if started is None else _time(started),
+        "reads": joined.get(first["metadata"]["name"]),
+        "all_read": max((joined.get(each["metadata"]["name"], 0.0) for each in new), default=None),
+    }
+    return {name: round(at - step, 1) for name, at in found.items() if at}
+
+
+def _time(text: str) -> float:
+    return datetime.datetime.fromisoformat(text).timestamp()
 
 
 def burst() -> dict[str, Any]:
@@ -81,8 +124,7 @@ def burst() -> dict[str, Any]:
         "begun": written["begun"],
         "seen": watch.seen,
     }
-    shown = {key: value for key, value in figures.items() if key not in {"seen", "phases", "first", "last", "begun"}}
-    print(f"{worker:<10} {shown}", flush=True)
+    print(f"{worker:<10} {shown_of(figures)}", flush=True)
     return figures
 
 
@@ -97,17 +139,21 @@ def draw(file: Path, curves: Mapping[str, Sequence[tuple[float, int, int]]], beg
 
 
 def main() -> None:
-    """Runs everything."""
+    """Runs everything, or the workers that are named."""
     reason = why_no_keda()
     if reason is not None:
         raise SystemExit(reason)
     mpl.rcParams["svg.hashsalt"] = "kafka-platform"  # the same picture for the same figures
     with tempfile.TemporaryDirectory() as folder, ending_properly():
-        stack = Stack("bench-elastic", Path(folder), platform(NAMESPACE, WORKERS, volumes="10Gi"))
+        chosen = {name: WORKERS[name] for name in sys.argv[1:] or WORKERS}
+        surge = {"exporter": {"surge": True}} if "surge" in chosen else {}
+        stack = Stack("bench-elastic", Path(folder), platform(NAMESPACE, chosen, volumes="10Gi") | surge)
         try:
             stack.up()
             client_pod(NAMESPACE, DRIVER, DRIVER, programs=["elastic.py"])
-            sides = {worker: stepped(worker) for worker in WORKERS if worker != "burst"}
+            sides = {worker: stepped(worker) for worker in chosen if worker != "burst"}
+            if chosen != WORKERS:
+                return
             drained = burst()
         finally:
             stack.run("cancel", "--yes")
@@ -126,6 +172,10 @@ def main() -> None:
         from_one_p99_ratio=next_to_fixed("from-one", "p99_ms"),
         from_one_settled_p99_ratio=next_to_fixed("from-one", "settled_p99_ms"),
         from_one_pod_seconds_ratio=next_to_fixed("from-one", "pod_seconds"),
+        surge_p99_ms=sides["surge"]["p99_ms"],
+        surge_p99_ratio=next_to_fixed("surge", "p99_ms"),
+        surge_pod_seconds_ratio=next_to_fixed("surge", "pod_seconds"),
+        reaction={name: sides[name]["reaction"] for name in ("from-one", "surge")},
         cores_p99_ratio=next_to_fixed("by-cores", "p99_ms"),
         lost=sum(each["lost"] for each in runs),
         duplicated=sum(each["duplicated"] for each in runs),

@@ -202,6 +202,7 @@ def report(topic: str, since: float, *bounds: int) -> None:
     first = last = 0.0
     ended: set[int] = set()
     assignments: dict[str, int] = {}
+    joined: dict[str, float] = {}
     pods: set[bytes] = set()
     while len(ended) < len(partitions):
         for message in consumer.consume(5000, 1):
@@ -214,6 +215,7 @@ def report(topic: str, since: float, *bounds: int) -> None:
                     continue
                 pod = value.split(b" ")[0].decode()
                 assignments[pod] = assignments.get(pod, 0) + 1
+                joined.setdefault(pod, message.timestamp()[1] / 1000)
                 continue
             number, written, done = DEALT_WITH.unpack_from(value)
             if not bounds[0] <= number < bounds[-1]:
@@ -238,6 +240,7 @@ def report(topic: str, since: float, *bounds: int) -> None:
         "pods": len(pods),
         "assignments_of_a_pod": max(assignments.values(), default=0),
         "assignments": sum(assignments.values()),
+        "joined": joined,
         **quantiles(list(latency.values())),
     }
     answer["phases"] = [

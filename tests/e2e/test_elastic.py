@@ -7,10 +7,12 @@ import pytest
 
 from tests.e2e.conftest import MakeStack
 from tests.elastic import DRIVER, Watch, drive, platform, replicas, report, topics_of
-from tests.harness import Stack, client_pod, eventually, kubectl, why_no_keda
+from tests.harness import Stack, client_pod, eventually, get, kubectl, scrape, why_no_keda
 
 NAMESPACE = "e2e-elastic"
 WORKER = "sorter"
+QUICK = "quick"
+"""One whose pods the exporter adds."""
 READINGS = topics_of(WORKER)[0]
 BURST = 20_000
 MOST = 6
@@ -35,7 +37,8 @@ def stack(make_stack: MakeStack) -> Stack:
     reason = why_no_keda()
     if reason is not None:
         pytest.skip(reason)
-    stack = make_stack("e2e-elastic", platform(NAMESPACE, {WORKER: {"scale": SCALE}}))
+    workers = {WORKER: {"scale": SCALE}, QUICK: {"scale": {**SCALE, "min": 1, "stabilization": "60s"}}}
+    stack = make_stack("e2e-elastic", platform(NAMESPACE, workers) | {"exporter": {"surge": True}})
     stack.up()
     client_pod(NAMESPACE, DRIVER, DRIVER, programs=["elastic.py"])
     return stack
@@ -52,6 +55,50 @@ def test_a_burst_from_zero_and_back(stack: Stack) -> None:
     assert found["duplicated"] < BURST // 100, found
     assert watch.most == MOST, [there for _, _, there in watch.seen]
     stack.preview("--expect-no-changes")
+
+
+@pytest.mark.usefixtures("stack")
+def test_a_step_is_met_before_lag_shows_it_and_the_autoscaler_keeps_the_pods() -> None:
+    rate, needed = 500, 3
+    with ThreadPoolExecutor(1) as threads, Watch(NAMESPACE, QUICK) as watch:
+        writing = threads.submit(drive, NAMESPACE, "write", topics_of(QUICK)[0], "0", "20:5", f"{rate}:60")
+        eventually("the exporter adds pods", lambda: raised() >= 1, 60)
+        written = writing.result()
+    found = report(NAMESPACE, QUICK, written, 120)
+    assert (found["lost"], found["out_of_order"]) == (0, 0), found
+    wanted = [each for _, each, _ in watch.seen]
+    # Once there, they stay while records come: the autoscaler reads the same rate.
+    assert wanted == sorted(wanted), wanted
+    assert wanted[-1] >= needed, wanted
+    owners = {
+        each["manager"]
+        for each in get("deployment", QUICK, NAMESPACE)["metadata"]["managedFields"]
+        if each.get("subresource") == "scale"
+    }
+    assert "kafka-exporter" in owners, owners
+
+
+def raised() -> float:
+    shown = scrape(NAMESPACE, DRIVER, f"http://kafka-exporter.{NAMESPACE}.svc:9404/metrics")
+    return shown[f'kafka_surge_raised_total{{namespace="{NAMESPACE}",workload="{QUICK}"}}']
+
+
+@pytest.mark.usefixtures("stack")
+def test_the_exporter_may_change_no_other_workload() -> None:
+    account = f"--as=system:serviceaccount:{NAMESPACE}:kafka-exporter"
+
+    def may(verb: str, what: str, *more: str) -> bool:
+        return kubectl("-n", NAMESPACE, "auth", "can-i", verb, what, account, *more, check=False).strip() == "yes"
+
+    assert may("patch", f"deployments/{QUICK}", "--subresource=scale")
+    for verb, what, more in (
+        ("patch", f"deployments/{WORKER}", ["--subresource=scale"]),
+        ("patch", f"deployments/{QUICK}", []),
+        ("patch", "statefulsets/kafka", ["--subresource=scale"]),
+        ("get", "secrets", []),
+        ("list", "deployments", []),
+    ):
+        assert not may(verb, what, *more), f"it may {verb} {what}"
 
 
 @pytest.mark.usefixtures("stack")

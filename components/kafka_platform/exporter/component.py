@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import pulumi
 
 from kafka_platform.args import Args
-from kafka_platform.exporter.objects import ExporterSettings, objects
-from kafka_platform.exporter.spec import EXPORTER_USER, ExporterSpec
+from kafka_platform.exporter.objects import ExporterSettings, metrics_url, objects
+from kafka_platform.exporter.spec import EXPORTER_USER, ExporterSpec, Surge
 from kafka_platform.kafka.connection import KafkaConnection
 from kafka_platform.kube.images import RUNTIME_IMAGE
 from kafka_platform.kube.place import place_all
-from kafka_platform.kube.pods import METRICS_PORT
 from kafka_platform.values.checks import check_field
 from kafka_platform.values.forms import named, names
 from kafka_platform.values.names import check_label, check_object_user, check_service_name, check_subdomain, check_user
@@ -36,6 +35,9 @@ class KafkaExporterArgs(ExporterSpec, Args):
     last. Default: none."""
     stack: str | None = None
     """Whose `KafkaResources` are shown, if several stacks use the Kafka: their `stack`. Default: all."""
+    surges: Sequence[Surge] = ()
+    """Deployments whose pods it adds within seconds of a step of the load. They are scaled by KEDA, to which their `surge` names
+    this exporter's `metrics_url`. Default: none."""
     runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
     """Image of this platform's own programs."""
 
@@ -69,10 +71,9 @@ class KafkaExporter(pulumi.ComponentResource):
             ledger=given.ledger,
             declared_by=given.declared_by,
             stack=given.stack,
+            surges=given.surges,
             spec=given,
         )
         place_all(self, name, objects(settings))
-        self.metrics_url = pulumi.Output.from_input(settings.namespace).apply(
-            lambda known: f"http://{name}.{known}.svc:{METRICS_PORT}/metrics"
-        )
+        self.metrics_url = pulumi.Output.from_input(settings.namespace).apply(lambda known: metrics_url(name, known))
         self.register_outputs({"metricsUrl": self.metrics_url})

@@ -5,12 +5,14 @@ from kafka_platform.kube.certificates import LAST, SERVED, SOON
 
 SILENT_SECONDS = 300
 """How long polls of the brokers may fail."""
+FAILED_LOOKS = 30
+"""Looks at arriving records, or changes for them, that may fail in ten minutes: a broker that restarts takes a few."""
 _SINCE = "time() - max(kafka_exporter_last_success_timestamp_seconds{$source})"
 
 
 def board() -> Board:
     """Its dashboard."""
-    return Board(name="exporter", title="Kafka exporter", rows=[_looks(), _certificates()])
+    return Board(name="exporter", title="Kafka exporter", rows=[_looks(), _surges(), _certificates()])
 
 
 def _looks() -> Row:
@@ -46,6 +48,41 @@ def _looks() -> Row:
                         expression="sum by (what) (rate(kafka_exporter_errors_total{$source}[5m]))", legend="{{what}}"
                     )
                 ],
+            ),
+        ],
+    )
+
+
+def _surges() -> Row:
+    return Row(
+        title="Pods added at once",
+        panels=[
+            Panel(
+                title="Arriving records",
+                description="Records that arrive in a second for workers whose pods the exporter adds: the most of the last minute.",
+                queries=[
+                    Query(
+                        expression="max by (namespace, workload) (kafka_surge_records_per_second{$source})",
+                        legend="{{workload}}",
+                    )
+                ],
+            ),
+            Panel(
+                title="Pods added",
+                description="How often the exporter has added pods to a worker.",
+                queries=[
+                    Query(
+                        expression="sum by (namespace, workload) (increase(kafka_surge_raised_total{$source}[5m]))",
+                        legend="{{workload}}",
+                    )
+                ],
+            ),
+            Panel(
+                title="Failures to add pods",
+                description="Looks at arriving records, and changes of a number of pods, that failed in ten minutes.",
+                queries=[Query(expression="sum(increase(kafka_surge_failures_total{$source}[10m]))")],
+                bad_from=FAILED_LOOKS,
+                alerts=["KafkaSurgeFails"],
             ),
         ],
     )

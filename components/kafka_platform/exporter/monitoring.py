@@ -1,6 +1,6 @@
 """Metrics and alerts of a Kafka exporter. No Pulumi."""
 
-from kafka_platform.exporter.dashboard import SILENT_SECONDS, board
+from kafka_platform.exporter.dashboard import FAILED_LOOKS, SILENT_SECONDS, board
 from kafka_platform.exporter.objects import COMPONENT
 from kafka_platform.kube.metrics import Alert, Severity, Source
 
@@ -36,6 +36,14 @@ ALERTS = (
         summary="{{ $value }} {{ $labels.kind }} are beyond the exporter's bounds and are not shown.",
         description="Nobody is told when one of them falls behind. Remove groups that nobody uses, or raise "
         "exporter.topics, exporter.groups or exporter.pairs, and exporter.resources.memory with them.",
+    ),
+    Alert(
+        name="KafkaSurgeFails",
+        expression=f"sum(increase(kafka_surge_failures_total{{$source}}[10m])) > {FAILED_LOOKS}",
+        lasting="5m",
+        severity=Severity.WARNING,
+        summary="The exporter cannot add pods to workers when records arrive faster than those can handle.",
+        description="Pods come when KEDA sees the lag, some twenty seconds later. The exporter's log says why it cannot.",
     ),
 )
 

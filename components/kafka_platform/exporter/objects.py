@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kafka_platform.exporter.spec import ExporterSpec
+from kafka_platform.exporter.spec import ExporterSpec, Surge
+from kafka_platform.exporter.surges import SURGE_FILE, surge_objects, surges_hash, surges_name
 from kafka_platform.kafka.client_pods import (
     ca_mounts,
     ca_volumes,
@@ -30,7 +31,7 @@ from kafka_platform.kube.manifests import (
 )
 from kafka_platform.kube.metrics import METRICS_PORT_NAME
 from kafka_platform.kube.objects import Object
-from kafka_platform.kube.pods import METRICS_PORT, pod_spec, resources_of
+from kafka_platform.kube.pods import CONFIG_ANNOTATION, METRICS_PORT, pod_spec, resources_of
 from kafka_platform.kube.watchers import watcher_container, watcher_deployment
 from kafka_platform.values.names import RUNS_TOPIC, declarations_of, user_secret
 from kafka_platform.values.units import seconds
@@ -45,6 +46,7 @@ COMPONENT = "kafka-exporter"
 _TERMINATION_SECONDS = 20
 _CREDENTIALS = "/etc/kafka-platform/credentials"
 _DECLARED = "/etc/kafka-platform/declared"
+_SURGES = "/etc/kafka-platform/surges"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,8 @@ class ExporterSettings:
     """Names of the `KafkaResources` whose declarations are compared with what was applied."""
     stack: str | None = None
     """Whose runs are shown, if several stacks use the Kafka."""
+    surges: Sequence[Surge] = ()
+    """Deployments whose pods it adds."""
     spec: ExporterSpec = field(default_factory=ExporterSpec)
 
     @property
@@ -75,11 +79,17 @@ class ExporterSettings:
         return selector(self.name, COMPONENT)
 
 
+def metrics_url(name: str, namespace: str) -> str:
+    """Where the metrics of an exporter are."""
+    return f"http://{name}.{namespace}.svc:{METRICS_PORT}/metrics"
+
+
 def objects(settings: ExporterSettings) -> list[Object]:
     """The exporter's objects, in the order in which they are needed."""
     policy = Object(role="network", manifest=network_policy(settings, kafka_ports(settings.connection)))
     return [
         policy,
+        *surge_objects(settings.name, settings.namespace, COMPONENT, settings.surges),
         Object(role="service", manifest=service(settings), awaited=False),
         # It observes, and never holds up a deployment.
         Object(role="pod", manifest=deployment(settings), after=[policy], awaited=False),
@@ -90,7 +100,11 @@ def deployment(settings: ExporterSettings) -> Manifest:
     """The pod that polls the cluster."""
     own = labels(settings.name, COMPONENT)
     about = metadata(settings.name, settings.namespace, own)
-    template = {"metadata": {"labels": own}, "spec": _pod(settings)}
+    changed = {CONFIG_ANNOTATION: surges_hash(settings.surges)} if settings.surges else {}
+    template = {
+        "metadata": {"labels": own, **({"annotations": changed} if changed else {})},
+        "spec": _pod(settings),
+    }
     return watcher_deployment(about, settings.own, template, settings.spec.pod_settings)
 
 
@@ -110,7 +124,12 @@ def network_policy(settings: ExporterSettings, kafka_ports: Any) -> Manifest:
         metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
         pods={"matchLabels": settings.own},
         ingress=[collectors(METRICS_PORT, settings.spec.metrics_namespaces)],
-        egress=[*to_names(), {"ports": kafka_ports}, *_to_servers(settings.spec)],
+        egress=[
+            *to_names(),
+            {"ports": kafka_ports},
+            *_to_servers(settings.spec),
+            *([{"ports": [allowed_port(each) for each in settings.spec.api_ports]}] if settings.surges else []),
+        ],
     )
 
 
@@ -128,7 +147,10 @@ def _to_servers(spec: ExporterSpec) -> list[Manifest]:
 
 
 def _pod(settings: ExporterSettings) -> Manifest:
-    return pod_spec([_container(settings)], _volumes(settings), terminationGracePeriodSeconds=_TERMINATION_SECONDS)
+    spec = pod_spec([_container(settings)], _volumes(settings), terminationGracePeriodSeconds=_TERMINATION_SECONDS)
+    if settings.surges:
+        spec |= {"automountServiceAccountToken": True, "serviceAccountName": settings.name}
+    return spec
 
 
 def _container(settings: ExporterSettings) -> Manifest:
@@ -157,6 +179,8 @@ def _environment(settings: ExporterSettings) -> list[Manifest]:
             variables["EXPORTER_STACK"] = settings.stack
         if settings.declared:
             variables["EXPORTER_DECLARATIONS_DIR"] = _DECLARED
+    if settings.surges:
+        variables["EXPORTER_SURGE_FILE"] = f"{_SURGES}/{SURGE_FILE}"
     if spec.tls_servers:
         variables["EXPORTER_TLS_SERVERS"] = derived(lambda *servers: ",".join(servers), *spec.tls_servers)
     connection = settings.connection
@@ -177,6 +201,8 @@ def _mounts(settings: ExporterSettings) -> list[Manifest]:
         {"mountPath": f"{_DECLARED}/{each}", "name": f"declared-{number}", "readOnly": True}
         for number, each in enumerate(settings.declared)
     ]
+    if settings.surges:
+        mounts.append({"mountPath": _SURGES, "name": "surges", "readOnly": True})
     return [*mounts, *ca_mounts(settings.connection)]
 
 
@@ -189,4 +215,6 @@ def _volumes(settings: ExporterSettings) -> list[Manifest]:
         {"configMap": {"name": declarations_of(each), "optional": True}, "name": f"declared-{number}"}
         for number, each in enumerate(settings.declared)
     ]
+    if settings.surges:
+        volumes.append({"configMap": {"name": surges_name(settings.name)}, "name": "surges"})
     return [*volumes, *ca_volumes(settings.connection)]

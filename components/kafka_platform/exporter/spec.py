@@ -1,16 +1,16 @@
 """The spec of a Kafka exporter, and what it needs in Kafka. No Pulumi."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 
 from kafka_platform.kafka.entities import Acl, AclResource, Operation, User
 from kafka_platform.kafka.servers import check_servers
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.values.checks import check_ports
-from kafka_platform.values.forms import Compute, Spec, duration, formed, memory_of, namespaces, processors
+from kafka_platform.values.forms import Compute, Spec, duration, formed, memory_of, named, namespaces, processors, wait
 from kafka_platform.values.later import Input
-from kafka_platform.values.names import RUNS_TOPIC
-from kafka_platform.values.ranges import within
+from kafka_platform.values.names import RUNS_TOPIC, check_label, check_subdomain, check_topic
+from kafka_platform.values.ranges import LEAST_NUMBER, MOST_NUMBER, MOST_PODS, within
 
 KAFKA_EXPORTER = "kafka-exporter"
 """Name of its Deployment in a stack."""
@@ -49,6 +49,27 @@ class KafkaExporterResources(Compute):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Surge(Spec):
+    """A Deployment that follows its lag, and whose pods an exporter adds within seconds of a step of the load.
+
+    It reads one topic, and always has at least one pod.
+    """
+
+    namespace: str = named(check_label, "namespace", default=MISSING)
+    """Its namespace."""
+    name: str = named(check_subdomain, "workload name", default=MISSING)
+    """Its name."""
+    topic: str = named(check_topic, default=MISSING)
+    """The topic that it reads."""
+    records_per_second_per_pod: float = within(LEAST_NUMBER, MOST_NUMBER)
+    """Records that one pod handles in a second, as its `scale` says."""
+    acceptable_delay: str = wait(MISSING, "10s", zero=True)
+    """How long a record may wait, as its `scale` says."""
+    max: int = within(1, MOST_PODS)
+    """The most pods that there may be."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExporterSpec(Spec):
     """Settings of a Kafka exporter, shared by programs and stack files."""
 
@@ -65,6 +86,10 @@ class ExporterSpec(Spec):
     it runs; in a program: none."""
     tls_server_ports: Sequence[int] = formed((), check_ports, items={"type": "integer", "minimum": 1, "maximum": 65535})
     """Ports of the pods behind those servers where a Service has another one, for the network policy. Default: none."""
+    api_ports: Sequence[int] = formed(
+        (443, 6443), check_ports, items={"type": "integer", "minimum": 1, "maximum": 65535}
+    )
+    """Ports of the API servers, for the network policy of an exporter that adds pods. Default: 443 and 6443."""
     resources: KafkaExporterResources = KafkaExporterResources()
     """CPU and memory of the pod. Default: 20m and 256Mi."""
     pod_settings: PodSettings = UNDECIDED

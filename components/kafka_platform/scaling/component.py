@@ -15,7 +15,7 @@ from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.program.clients import Commit, OffsetReset
 from kafka_platform.scaling.objects import ScalerSettings, objects
 from kafka_platform.scaling.spec import Scale, check_scale, scaler_user, scaler_user_name
-from kafka_platform.values.checks import check_field
+from kafka_platform.values.checks import check_field, check_url
 from kafka_platform.values.forms import named
 from kafka_platform.values.names import (
     check_label,
@@ -62,6 +62,9 @@ class ScalerArgs(Args):
     Default: its own user `<name>-scaler` is created."""
     user_secret: pulumi.Input[str] | None = named(check_subdomain, "object name")
     """Secret of that user: `username` and `password`, or `tls.crt` and `tls.key`. Default: `<user>-kafka`."""
+    surge: pulumi.Input[str] | None = named(check_url)
+    """`metrics_url` of a `KafkaExporter` that lists the workload under `surges`, and so adds pods within seconds of a step of
+    the load: KEDA then keeps as many as the arriving records need. Default: none does."""
     pod_settings: PodSettings = UNDECIDED
     """Where the pods of the Job run that makes KEDA's user, and what they carry. Default: Kubernetes' own defaults."""
     runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
@@ -142,6 +145,7 @@ class Scaler(pulumi.ComponentResource):
             group=given.group,
             offset_reset=given.offset_reset,
             secret=secret,
+            surge=given.surge,
         )
         place_all(self, name, objects(settings))
         self.scaled_object = pulumi.Output.from_input(name)

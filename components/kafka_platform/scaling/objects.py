@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kafka_platform.kafka.connection import KafkaConnection
 
 COMPONENT = "scaler"
+SURGE_METRIC = "kafka_surge_records_per_second"
 FAILURES = 3
 """Failed looks in a row until the fallback: one broker that restarts is none."""
 
@@ -51,6 +52,8 @@ class ScalerSettings:
     offset_reset: OffsetReset = OffsetReset.EARLIEST
     secret: "Input[str] | None" = None
     """Name of the Secret with KEDA's login."""
+    surge: "Input[str] | None" = None
+    """Metrics of the exporter that adds pods at once; None: nobody does."""
 
     @property
     def logs_in(self) -> bool:
@@ -180,6 +183,8 @@ def _triggers(settings: ScalerSettings) -> list[Manifest]:
         triggers.append({"metadata": {"value": str(scale.cpu.percent)}, "metricType": "Utilization", "type": "cpu"})
     if scale.prometheus is not None:
         triggers.append(_prometheus_trigger(settings, scale.prometheus))
+    if settings.surge is not None and scale.follows_arrivals(settings.topics):
+        triggers.append(_surge_trigger(settings, settings.surge))
     for each in scale.cron:
         times = {"desiredReplicas": str(each.pods), "end": each.end, "start": each.start, "timezone": each.timezone}
         triggers.append({"metadata": times, "type": "cron"})
@@ -253,6 +258,22 @@ def _prometheus_trigger(settings: ScalerSettings, prometheus: PrometheusScale) -
         trigger["authenticationRef"] = {"name": f"{settings.name}-prometheus"}
         trigger["metadata"] = dict(sorted(content.items()))
     return dict(sorted(trigger.items()))
+
+
+def _surge_trigger(settings: ScalerSettings, url: "Input[str]") -> Manifest:
+    """Keeps what the exporter has raised to: the lag alone would not, as there is none where enough pods came in time."""
+    value = derived(
+        lambda namespace, target: f'{SURGE_METRIC}{{namespace="{namespace}",workload="{target}"}}',
+        settings.namespace,
+        settings.target,
+    )
+    content = {
+        "format": "prometheus",
+        "targetValue": f"{settings.scale.records_per_second_per_pod:g}",
+        "url": url,
+        "valueLocation": value,
+    }
+    return {"metadata": content, "metricType": "AverageValue", "type": "metrics-api"}
 
 
 def _text(value: bool) -> str:

@@ -18,14 +18,9 @@ from kafka_platform.values.forms import Spec, duration, formed, named, wait
 from kafka_platform.values.free_maps import check_lines, check_text
 from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_subdomain
-from kafka_platform.values.ranges import within
+from kafka_platform.values.ranges import LEAST_NUMBER, MOST_NUMBER, MOST_PODS, within
 from kafka_platform.values.units import milliseconds
 
-MOST_NUMBER = 1_000_000_000_000
-"""Records, or whatever a query counts: more than any group lags behind."""
-LEAST_NUMBER = 0.000001
-MOST_PODS = 1000
-"""Most pods of one workload: beyond it a number is nearly always a typing error."""
 MOST_PERCENT = 1000
 """Ten times the cores that are reserved: a pod may use more than those."""
 SCALE_DOWN_PERIOD = "60s"
@@ -226,6 +221,13 @@ class Scale(Spec):
     def by_lag(self) -> bool:
         """Whether lag decides, alone or with others."""
         return self.lag_threshold is not None or self.records_per_second_per_pod is not None
+
+    def follows_arrivals(self, topics: Sequence[str]) -> bool:
+        """Whether an exporter can add pods at once: it knows what a pod handles and may wait, and the first pod is not its to start.
+
+        KEDA adds several topics up by a formula, which fails as a whole when one of its parts does.
+        """
+        return self.records_per_second_per_pod is not None and self.min >= 1 and len(topics) == 1
 
     @property
     def records_per_pod(self) -> int:

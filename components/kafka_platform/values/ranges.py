@@ -10,6 +10,11 @@ _FLOOR = "floor"
 
 MOST_REPLICAS = 32_767
 """Copies of a record: Kafka's protocol counts them in 16 bits."""
+MOST_NUMBER = 1_000_000_000_000
+"""Records, or whatever a query counts: more than any group lags behind."""
+LEAST_NUMBER = 0.000001
+MOST_PODS = 1000
+"""Most pods of one workload: beyond it a number is nearly always a typing error."""
 MOST_VERSIONS = 1_000_000
 """Passwords of one user: one a minute for two years."""
 

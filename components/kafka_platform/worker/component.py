@@ -14,6 +14,7 @@ from kafka_platform.kube.place import KubernetesObject, once_ready, place_all
 from kafka_platform.program.clients import Assignment
 from kafka_platform.scaling.component import Scaler, ScalerArgs
 from kafka_platform.scaling.spec import Scale, scaler_user_name
+from kafka_platform.values.checks import check_url
 from kafka_platform.values.forms import named
 from kafka_platform.values.names import check_label, check_workload
 from kafka_platform.worker.objects import WorkerSettings, objects
@@ -34,6 +35,9 @@ class StreamWorkerArgs(WorkerSpec, Args):
     partitions: Mapping[str, int] = field(default_factory=dict)
     """How many partitions the topics have that it reads: no more pods are useful. Default: not known here; then
     `scale.max` is needed."""
+    surge: pulumi.Input[str] | None = named(check_url)
+    """`metrics_url` of a `KafkaExporter` that lists the worker under `surges`, and so adds pods within seconds of a step of the
+    load. Default: none does."""
     spread: str = "topology.kubernetes.io/zone"
     """Label of the machines over whose values the pods are spread, as far as possible. Default: the zones."""
     runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
@@ -123,6 +127,7 @@ class StreamWorker(pulumi.ComponentResource):
                 per_topic=args.assignment is Assignment.RANGE,
                 user=args.scaler_user or scaler_user_name(self._name),
                 user_secret=args.scaler_user_secret,
+                surge=args.surge,
                 pod_settings=args.pod_settings,
             ),
             pulumi.ResourceOptions(parent=self),

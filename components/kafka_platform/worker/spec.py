@@ -12,13 +12,13 @@ from kafka_platform.kafka.entities import User
 from kafka_platform.program.clients import Assignment
 from kafka_platform.program.logins import check_login
 from kafka_platform.program.spec import ProgramSpec
-from kafka_platform.scaling.spec import MOST_PODS, Scale, check_scale, scaler_user, scaler_user_name
+from kafka_platform.scaling.spec import Scale, check_scale, scaler_user, scaler_user_name
 from kafka_platform.values.checks import check_field
 from kafka_platform.values.forms import Spec, duration, formed, mapping, named, namespaces
 from kafka_platform.values.free_maps import check_lines, check_text
 from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_subdomain, check_user
-from kafka_platform.values.ranges import within
+from kafka_platform.values.ranges import MOST_PODS, within
 
 _PORT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kafka_platform_runtime.exporter.certificates import Address, addresses
+from kafka_platform_runtime.exporter.surge import Workload, workloads
 from kafka_platform_runtime.failures import Refused
 
 DEFAULT_PORT = 9404
@@ -36,6 +37,8 @@ class Settings:
     """Folder with a folder for each `KafkaResources`, of its name, with what it declares; None if there is none."""
     servers: Sequence[Address] = ()
     """Further servers whose TLS certificates are looked at."""
+    surges: Sequence[Workload] = ()
+    """Workloads whose number of pods is raised when records arrive faster than those can handle."""
     port: int = DEFAULT_PORT
 
     @classmethod
@@ -73,8 +76,18 @@ class Settings:
             stack=environment.get("EXPORTER_STACK") or None,
             declared=Path(folder) if (folder := environment.get("EXPORTER_DECLARATIONS_DIR")) else None,
             servers=listed,
+            surges=_surges(environment.get("EXPORTER_SURGE_FILE")),
             port=int(number("EXPORTER_PORT", DEFAULT_PORT, 0, 65535)),
         )
         if faults:
             raise Refused(faults)
         return found
+
+
+def _surges(file: str | None) -> Sequence[Workload]:
+    if not file:
+        return ()
+    try:
+        return workloads(Path(file).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused([f"EXPORTER_SURGE_FILE: {file!r} cannot be read: {error}"]) from None

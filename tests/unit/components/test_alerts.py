@@ -707,6 +707,17 @@ CASES = [
         at="40m",
     ),
     Case(
+        alert="KafkaSurgeFails",
+        measured=exporter("kafka_surge_failures_total", "0+12x60", what="offsets"),
+        at="30m",
+        summary="The exporter cannot add pods to workers when records arrive faster than those can handle.",
+    ),
+    Case(
+        alert="KafkaSurgeFails",
+        measured=exporter("kafka_surge_failures_total", "0+1x60", what="scale"),
+        at="30m",
+    ),
+    Case(
         alert="QueryEngineGone",
         measured=engine("up", "0x30"),
         at="6m",

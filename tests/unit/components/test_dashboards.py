@@ -80,7 +80,7 @@ def test_every_panel_asks_for_metrics_that_something_shows() -> None:
     exporter = {
         each
         for each in asked("kafka_")
-        if re.match(r"kafka_(certificate|consumergroup|topic|brokers|exporter|provisioner)", each)
+        if re.match(r"kafka_(certificate|consumergroup|topic|brokers|exporter|provisioner|surge)", each)
     }
     recorded = {levels.ERRORS, levels.EVENTS, levels.OBJECTIVE, levels.LEFT}
     recorded |= {name for use in Use for name in (use.by_tenant, use.of_quota)}

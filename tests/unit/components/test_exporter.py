@@ -1,15 +1,18 @@
 """The Kafka exporter: what it renders, the graph that it makes, and its place in a stack."""
 
+import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from kafka_platform import KafkaConnection, KafkaExporter, KafkaExporterArgs, exporter_user
-from kafka_platform.exporter.objects import ExporterSettings, deployment, network_policy
+from kafka_platform import KafkaConnection, KafkaExporter, KafkaExporterArgs, Surge, exporter_user
+from kafka_platform.exporter.objects import ExporterSettings, deployment, network_policy, objects
 from kafka_platform.exporter.spec import ExporterSpec
 from kafka_platform.kafka.entities import Operation
 from kafka_platform_runtime import runs
+from kafka_platform_runtime.exporter.surge import Workload, workloads
 
 from infra.platform import Platform
 from infra.settings.faults import SettingsError
@@ -245,3 +248,96 @@ class TestStack:
 
         assert told(strimzi()) is None
         assert told(strimzi(certificate="own", port=9096)) == "kafka-kafka-external-bootstrap.streaming.svc:9096"
+
+
+class TestSurges:
+    """An exporter that adds pods."""
+
+    SURGES = (
+        Surge(namespace="shop", name="b", topic="orders", records_per_second_per_pod=160, acceptable_delay="8s", max=6),
+        Surge(namespace="shop", name="a", topic="orders", records_per_second_per_pod=2.5, acceptable_delay="1m", max=2),
+        Surge(namespace="ads", name="c", topic="clicks", records_per_second_per_pod=10, acceptable_delay="0s", max=9),
+    )
+
+    def rendered(self, surges: Sequence[Surge] = SURGES) -> dict[str, Any]:
+        given = replace(settings(), surges=surges)
+        found = [each.manifest for each in objects(given)]
+        return {f"{each['kind']} {each['metadata']['namespace']}/{each['metadata']['name']}": each for each in found}
+
+    def test_it_may_change_the_scale_of_these_and_nothing_else(self) -> None:
+        found = self.rendered()
+        roles = {name: each["rules"] for name, each in found.items() if name.startswith("Role ")}
+        rule = {"apiGroups": ["apps"], "resources": ["deployments/scale"], "verbs": ["get", "patch"]}
+        assert roles == {
+            "Role shop/lag": [{**rule, "resourceNames": ["a", "b"]}],
+            "Role ads/lag": [{**rule, "resourceNames": ["c"]}],
+        }
+        for where in ("shop", "ads"):
+            bound = found[f"RoleBinding {where}/lag"]
+            assert bound["roleRef"]["name"] == "lag"
+            assert bound["subjects"] == [{"kind": "ServiceAccount", "name": "lag", "namespace": "streaming"}]
+
+    def test_its_program_reads_what_is_rendered(self) -> None:
+        found = workloads(self.rendered()["ConfigMap streaming/lag-surges"]["data"]["surges.json"])
+        assert found == [
+            Workload(
+                namespace=each.namespace,
+                name=each.name,
+                topics=[each.topic],
+                per_pod=each.records_per_second_per_pod,
+                delay=delay,
+                most=each.max,
+            )
+            for each, delay in zip(self.SURGES, (8, 60, 0), strict=True)
+        ]
+
+    def test_without_any_it_knows_nothing_of_kubernetes(self) -> None:
+        found = self.rendered(())
+        assert not {each.split()[0] for each in found} & {"Role", "RoleBinding", "ServiceAccount", "ConfigMap"}
+        pod = found["Deployment streaming/lag"]["spec"]["template"]
+        assert pod["spec"]["automountServiceAccountToken"] is False
+        assert "annotations" not in pod["metadata"]
+        assert "EXPORTER_SURGE_FILE" not in variables()
+
+    def test_only_then_it_reaches_the_api_server(self) -> None:
+        def ports(surges: Sequence[Surge]) -> set[int]:
+            egress = self.rendered(surges)["NetworkPolicy streaming/lag"]["spec"]["egress"]
+            return {port["port"] for rule in egress for port in rule.get("ports", []) if isinstance(port["port"], int)}
+
+        assert {443, 6443} <= ports(self.SURGES)
+        assert not {443, 6443} & ports(())
+
+    def test_a_changed_list_is_read_anew(self) -> None:
+        def hash_of(surges: Sequence[Surge]) -> Any:
+            return self.rendered(surges)["Deployment streaming/lag"]["spec"]["template"]["metadata"]["annotations"]
+
+        assert hash_of(self.SURGES) != hash_of(self.SURGES[:2])
+
+    def test_of_a_stack_those_workers_that_it_can_help(self) -> None:
+        worker = {"image": "a:1", "tenant": "shop", "reads": ["orders"]}
+        scale = {"recordsPerSecondPerPod": 100, "acceptableDelay": "10s"}
+        found = built(
+            {
+                **EMBEDDED,
+                "prometheus": {},
+                "keda": {"namespace": "scaling"},
+                "exporter": {"surge": True},
+                "topics": {"orders": {"partitions": 6}, "customers": {}},
+                "tenants": {"shop": {"namespace": "shop"}},
+                "workers": {
+                    "quick": {**worker, "scale": scale},
+                    "from-zero": {**worker, "scale": {**scale, "min": 0}},
+                    "of-two": {**worker, "reads": ["orders", "customers"], "scale": scale},
+                    "fixed": worker,
+                },
+            }
+        )
+        listed = json.loads(found["ConfigMap kafka-exporter-surges"].inputs["data"]["surges.json"])
+        assert [(each["namespace"], each["name"], each["max"]) for each in listed] == [("shop", "quick", 6)]
+        triggers = {
+            name: [each["type"] for each in found[f"ScaledObject {name}-scaler-scaled"].inputs["spec"]["triggers"]]
+            for name in ("quick", "from-zero", "of-two")
+        }
+        assert triggers == {"quick": ["kafka", "metrics-api"], "from-zero": ["kafka"], "of-two": ["kafka", "kafka"]}
+        let_in = found["NetworkPolicy kafka-exporter-network"].inputs["spec"]["ingress"]
+        assert "scaling" in json.dumps(let_in), "KEDA may not read the rate"

@@ -172,6 +172,7 @@ LATE = re.compile(
 )
 """What a program often knows only when it runs: the names and addresses of what it makes itself."""
 DECIDES = {
+    "Surge.namespace": "names a Role in it",
     "CustomAuthentication.secrets": "names volumes of the brokers",
     "HttpSink.url": "decides where the network policy lets the connector go",
     "PollSource.url": "decides where the network policy lets the connector go",

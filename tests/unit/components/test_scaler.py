@@ -375,3 +375,39 @@ def test_a_late_start_of_a_new_group_is_possible() -> None:
     """What is refused for `latest` is right for `earliest`: a new group counts the whole topic."""
     assert args(scale=by_lag(min=0, activation_lag=12)).most_pods() == 12
     assert args(scale=by_lag(min=0, activation_lag=11), offset_reset=OffsetReset.LATEST).most_pods() == 12
+
+
+class TestArrivals:
+    """Pods that an exporter adds at once are kept by the same rate that it saw."""
+
+    URL = "http://kafka-exporter.streaming.svc:9404/metrics"
+
+    def test_the_rate_is_a_second_reason_for_pods(self) -> None:
+        lag, arriving = spec(by_lag(), surge=self.URL)["triggers"]
+        assert lag["type"] == "kafka"
+        assert arriving == {
+            "metadata": {
+                "format": "prometheus",
+                "targetValue": "400",
+                "url": self.URL,
+                "valueLocation": 'kafka_surge_records_per_second{namespace="shop",workload="reader"}',
+            },
+            "metricType": "AverageValue",
+            "type": "metrics-api",
+        }
+
+    @pytest.mark.parametrize(
+        ("scale", "topics"),
+        [
+            (by_lag(min=0), ["orders"]),
+            (by_lag(), ["orders", "customers"]),
+            (Scale(lag_threshold=100), ["orders"]),
+            (Scale(cpu=CpuScale()), ["orders"]),
+        ],
+    )
+    def test_workloads_that_it_cannot_help_are_as_before(self, scale: Scale, topics: list[str]) -> None:
+        assert spec(scale, topics=topics, surge=self.URL) == spec(scale, topics=topics)
+
+    def test_the_scaler_hands_it_on(self) -> None:
+        found = graph(args(surge=self.URL))["ScaledObject orders-scaled"].inputs["spec"]
+        assert [each["type"] for each in found["triggers"]] == ["kafka", "metrics-api"]

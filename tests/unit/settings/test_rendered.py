@@ -41,6 +41,7 @@ COMMON: dict[str, Any] = {
     "keda": {},
     "registry": {"roles": {"api": "developer"}, "tls": {"certificate": "schemas"}, "removedSubjects": ["old"]},
     "prometheus": {},
+    "exporter": {"surge": True},
     "storage": {
         "install": True,
         "users": {"lake": {"namespace": "shop"}, "marts": {"prefix": "marts/daily/", "access": "read"}},

@@ -51,10 +51,22 @@ def test_a_step_that_new_pods_come_too_late_for() -> None:
     """The case that docs/benchmarks.md measured: a p99 of 15.3 s."""
     assert said(workers=scaled(min=1)) == [
         "workers.enrich.scale.min: a step from 120 to 480 records/s makes records wait up to 18 s until new pods read, and 8s is "
-        "acceptable: use at least 2, or accept the delay"
+        "acceptable: use at least 2, let the exporter add pods (exporter.surge), or accept the delay"
     ]
     assert said(workers=scaled(min=2)) == []
     assert said(workers=scaled(min=1, acceptableDelay="20s")) == []
+
+
+def test_where_the_exporter_adds_pods_they_come_sooner() -> None:
+    assert said(workers=scaled(min=1), exporter={"surge": True}) == []
+    assert said(workers=scaled(min=1, acceptableDelay="4s"), exporter={"surge": True}) == [
+        "workers.enrich.scale.min: a step from 120 to 480 records/s makes records wait up to 7 s until new pods read, and 4s is "
+        "acceptable: use at least 2, or accept the delay"
+    ]
+    assert said(workers=scaled(min=1, acceptableDelay="4s")) == [
+        "workers.enrich.scale.min: a step from 120 to 480 records/s makes records wait up to 18 s until new pods read, and 4s is "
+        "acceptable: use at least 3, or accept the delay"
+    ]
 
 
 def test_fewer_pods_than_the_load_needs() -> None:

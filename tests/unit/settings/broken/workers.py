@@ -3,6 +3,19 @@
 CASES: list[tuple[str, str]] = [
     *(
         (
+            "{topics: {orders: }, tenants: {shop: }, keda: {}, exporter: {surge: true}, "
+            f"workers: {{fraud: {{image: a:1, tenant: shop, reads: [orders]{scale}}}}}}}",
+            "exporter.surge: no worker can be given pods at once: that takes recordsPerSecondPerPod, a min of at least 1 and one topic; "
+            "write these, or remove the key",
+        )
+        for scale in (
+            "",
+            ", scale: {lagThreshold: 5}",
+            ", scale: {min: 0, recordsPerSecondPerPod: 5, acceptableDelay: 10s}",
+        )
+    ),
+    *(
+        (
             f"{{topics: {{orders: }}, tenants: {{shop: }}, workers: {{{name}: {{image: a:1, tenant: shop, reads: [orders]}}}}}}",
             f"workers.{name}: {name!r} is the name of a part of the platform: choose another name",
         )
