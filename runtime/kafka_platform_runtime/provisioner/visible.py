@@ -5,7 +5,7 @@ client that knows several brokers asks whichever it likes.
 """
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata
@@ -15,6 +15,8 @@ from kafka_platform_runtime.failures import Transient
 
 # Seconds for one broker to follow; metadata usually arrives within milliseconds.
 FOLLOW_SECONDS = 20.0
+FIRST_PAUSE_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 0.8
 
 
 def wait_until_visible(
@@ -43,12 +45,15 @@ def wait_until_visible(
         here = connection.at(address)
         if partitions or deleted:
             client = AdminClient(here.confluent())
+            pauses = _pauses()
             while (missing := _missing(client, partitions, deleted)) is not None:
-                _pause(until, f"broker {broker.id} ({address}): {missing}")
+                _pause(until, f"broker {broker.id} ({address}): {missing}", next(pauses))
         if login is not None:
             as_user = here.as_user(*login)
+            pauses = _pauses()
             while not _can_log_in(as_user):
-                _pause(until, f"broker {broker.id} ({address}): does not accept the login of user {login[0]!r} yet")
+                reason = f"broker {broker.id} ({address}): does not accept the login of user {login[0]!r} yet"
+                _pause(until, reason, next(pauses))
 
 
 def _missing(client: AdminClient, partitions: Mapping[str, int], deleted: Collection[str]) -> str | None:
@@ -77,7 +82,15 @@ def _can_log_in(connection: Connection) -> bool:
     return True
 
 
-def _pause(until: float, reason: str) -> None:
+def _pauses() -> Iterator[float]:
+    """Seconds between looks: each asks for all topics, and where a broker takes long, there are many of them."""
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        yield pause
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def _pause(until: float, reason: str, seconds: float) -> None:
     if time.monotonic() > until:
         raise Transient(reason)
-    time.sleep(0.05)
+    time.sleep(seconds)
