@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import http.client
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +26,9 @@ def gateway_memory(folder: Path, counts: Sequence[int]) -> Iterator[tuple[str, s
     with local() as kafka:
         topics, _ = declared("topics", most)
         users, passwords = declared("users", most)
-        Bench(kafka=kafka, folder=folder / "gateway", owner="bench", files=topics | users, passwords=passwords).apply()
+        made = Bench(kafka=kafka, folder=folder / "gateway", owner="bench", files=topics | users, passwords=passwords)
+        with contextlib.redirect_stdout(io.StringIO()):  # a line for each of them
+            made.apply()
         callers: dict[int, float] = {}
         known: dict[int, float] = {}
         for count in counts:
