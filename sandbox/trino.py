@@ -18,8 +18,8 @@ from sandbox.strimzi import java_runtime
 POM = HERE / "trino" / "pom.xml"
 HOME = "usr/lib/trino"
 """Where the official image has it."""
-PLUGINS = ("geospatial", "kafka", "password-authenticators", "postgresql", "resource-group-managers")
-"""Of its hundred; PostgreSQL's needs geospatial. The lake's would be 425 MB more."""
+PLUGINS = ("geospatial", "iceberg", "kafka", "password-authenticators", "postgresql", "resource-group-managers")
+"""Of its hundred; PostgreSQL's needs geospatial. The lake's is 425 MB of them."""
 
 
 def trino_layer(folders: BuildFolders) -> Layer:

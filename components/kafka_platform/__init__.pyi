@@ -208,6 +208,7 @@ from kafka_platform.program.clients import (
 )
 from kafka_platform.program.spec import Egress as Egress, WorkerResources as WorkerResources
 from kafka_platform.query.component import QueryEngine as QueryEngine, QueryEngineArgs as QueryEngineArgs
+from kafka_platform.query.sources import QueryDatabase as QueryDatabase, QueryLake as QueryLake
 from kafka_platform.query.spec import (
     QueryLimits as QueryLimits,
     QueryReader as QueryReader,

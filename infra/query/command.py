@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kafka_platform.kube.manifests import selector
 from kafka_platform.kube.pods import HTTP_PORT
-from kafka_platform.query.config import CATALOG, SCHEMA
+from kafka_platform.query.catalogs import CATALOG, SCHEMA
 from kafka_platform.query.objects import COMPONENT
 from kafka_platform.query.spec import QUERY_ENGINE
 from kafka_platform.values.words import suggest

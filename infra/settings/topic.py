@@ -70,6 +70,11 @@ class Topic(TopicSpec):
         """Whether it names a file of one."""
         return self.key is not None or self.value is not None
 
+    @property
+    def language(self) -> SchemaType | None:
+        """The language of the schema of its values; None if they have none."""
+        return None if self.value is None else LANGUAGES[PurePosixPath(self.value).suffix]
+
     def check(self) -> None:
         """Like every topic; `compatibility` also needs a schema."""
         super().check()

@@ -7,11 +7,12 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from sandbox.pins import TRINO_IMAGE
+from sandbox.pins import REGISTRY_IMAGE, TRINO_IMAGE
 from tests.dashboards import asked
 from tests.e2e.conftest import MakeStack
 from tests.harness import ROOT, Stack, client_pod, eventually, forwarded, get, in_pod, kubectl
@@ -21,22 +22,44 @@ from tests.tiers import IS_LONG
 NAMESPACE, SHOP = "e2e-query", "e2e-query-shop"
 RECORDS = 20_000 if IS_LONG else 5_000
 QUERIES = 200 if IS_LONG else 20
+FOLDER = ROOT / "stacks" / NAMESPACE
+SCHEMA: dict[str, Any] = {
+    "type": "record",
+    "name": "Invoice",
+    "namespace": "shop",
+    "fields": [
+        {"name": "orderId", "type": "long"},
+        {"name": "total", "type": "double"},
+        {"name": "note", "type": ["null", "string"], "default": None},
+        {"name": "state", "type": {"type": "enum", "name": "State", "symbols": ["OPEN", "PAID"]}},
+        {"name": "lines", "type": {"type": "array", "items": {"type": "record", "name": "Line", "fields": [
+            {"name": "item", "type": "string"}, {"name": "count", "type": "int"}]}}},
+    ],
+}  # fmt: skip
+INVOICES = RECORDS // 10
 HOSTILE = "bank.*|alice"
 """A name that would be a pattern, if names were patterns."""
 PLATFORM: dict[str, Any] = {
     "namespace": NAMESPACE,
     "kafka": {"engine": "embedded", "nodes": 1, "storage": "1Gi"},
-    "topics": {"orders": {"partitions": 2}, "page-views": {}, "accounts": {}},
+    "registry": {"pods": 1},
+    "topics": {
+        "orders": {"partitions": 2},
+        "page-views": {},
+        "accounts": {},
+        "Invoices-paid": {"partitions": 2, "value": f"{NAMESPACE}/invoice.avsc"},
+        "ledger": {"value": f"{NAMESPACE}/invoice.avsc"},
+    },
     "tenants": {
         "shop": {
             "namespace": SHOP,
             "createNamespace": True,
             "users": {
-                "alice": {"reads": ["orders", "page-views"]},
-                "filler": {"writes": ["orders", "page-views", "accounts"]},
+                "alice": {"reads": ["orders", "page-views", "Invoices-paid"]},
+                "filler": {"writes": ["orders", "page-views", "accounts", "Invoices-paid", "ledger"]},
             },
         },
-        "bank": {"users": {HOSTILE: {"reads": ["accounts"], "secret": "bank"}}},
+        "bank": {"users": {HOSTILE: {"reads": ["accounts", "ledger"], "secret": "bank"}}},
     },
     "query": {
         "tables": {
@@ -78,19 +101,63 @@ raise SystemExit(producer.flush(60))
 """
 
 
+FILL_AVRO = """
+import base64, fastavro, io, json, struct, sys, urllib.request
+from pathlib import Path
+from confluent_kafka import Producer
+url, login, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+config = dict(line.split("=", 1) for line in Path("/etc/kafka-client/librdkafka.conf").read_text().splitlines() if "=" in line)
+producer = Producer(config | {"acks": "all"})
+for topic in ("Invoices-paid", "ledger"):
+    request = urllib.request.Request(f"{url}/subjects/{topic}-value/versions/latest", headers={"Authorization": "Basic " + login})
+    latest = json.load(urllib.request.urlopen(request, timeout=20))
+    schema = fastavro.parse_schema(json.loads(latest["schema"]))
+    for n in range(count):
+        row = {"orderId": n, "total": n % 100 + 0.5, "note": None if n % 2 else "it's", "state": "PAID",
+               "lines": [{"item": f"i{n}", "count": n}]}
+        out = io.BytesIO(b"\\0" + struct.pack(">I", latest["id"]))
+        out.seek(5)
+        fastavro.schemaless_writer(out, schema, row)
+        producer.produce(topic, out.getvalue(), key=str(n))
+raise SystemExit(producer.flush(60))
+"""
+
+
 @pytest.fixture(scope="module", autouse=True)
-def _image() -> None:
-    if newest_layer("trino") is None:
-        pytest.skip("no Trino: `make trino` fetches it (820 MB, once)")
-    subprocess.run([sys.executable, "-m", "sandbox", "image", "--tag", TRINO_IMAGE], cwd=ROOT, check=True)
+def _files() -> Iterator[None]:
+    for layer, make in (
+        ("trino", "`make trino` fetches it (820 MB, once)"),
+        ("registry", "`make registry` fetches it"),
+    ):
+        if newest_layer(layer) is None:
+            pytest.skip(f"no {layer}: {make}")
+    for tag in (TRINO_IMAGE, REGISTRY_IMAGE):
+        subprocess.run([sys.executable, "-m", "sandbox", "image", "--tag", tag], cwd=ROOT, check=True)
+    FOLDER.mkdir(exist_ok=True)
+    file = FOLDER / "invoice.avsc"
+    file.write_text(json.dumps(SCHEMA))
+    try:
+        yield
+    finally:
+        file.unlink()
+        FOLDER.rmdir()
 
 
 @pytest.fixture(scope="module")
 def stack(make_stack: MakeStack) -> Stack:
     made = make_stack(NAMESPACE, PLATFORM)
+    # The command reads the file where the test has it.
+    (made.file.parent / NAMESPACE).mkdir()
+    (made.file.parent / NAMESPACE / "invoice.avsc").write_text(json.dumps(SCHEMA))
     made.up()
     client_pod(SHOP, "filler", "filler")
     in_pod(SHOP, "filler", "python3", "-c", FILL, str(RECORDS))
+    secret = get("secret", "filler-registry", SHOP)["data"]
+    user, password, url = (
+        base64.b64decode(secret[key]).decode() for key in ("username", "password", "schema.registry.url")
+    )
+    login = base64.b64encode(f"{user}:{password}".encode()).decode()
+    in_pod(SHOP, "filler", "python3", "-c", FILL_AVRO, url, login, str(INVOICES))
     return made
 
 
@@ -126,6 +193,23 @@ def test_counts_and_groups_agree_with_what_was_written(stack: Stack) -> None:
     assert rows(stack, "select * from accounts", HOSTILE) == [["of the bank"]]
 
 
+def test_topics_with_a_schema_join_those_without_one(stack: Stack) -> None:
+    invoices = 'registry.topics."invoices-paid"'
+    assert rows(
+        stack, f"select count(*), count(distinct orderid), sum(total), count(note), max(state) from {invoices}"
+    ) == [[INVOICES, INVOICES, sum(n % 100 + 0.5 for n in range(INVOICES)), INVOICES // 2, "PAID"]]
+    found = rows(
+        stack,
+        f"select o.customer, count(*), sum(i.total - o.amount), max(i.lines[1].count) from {invoices} i "
+        "join orders o on o.id = i.orderid group by 1 order by 1",
+    )
+    assert found == [
+        [f"c{each}", len(range(each, INVOICES, 7)), 0.0, max(range(each, INVOICES, 7))] for each in range(7)
+    ]
+    assert rows(stack, "show tables from registry.topics") == [["invoices-paid"]]
+    assert rows(stack, "select count(*) from registry.topics.ledger", HOSTILE) == [[INVOICES]]
+
+
 def test_rows_are_a_table_or_csv_and_move_no_cursor(stack: Stack) -> None:
     done = query(stack, "select id, customer from orders order by id", "alice", "--rows", "2")
     assert done.stdout.splitlines() == ["id  customer", "--  --------", " 0  c0", " 1  c1"]
@@ -143,6 +227,12 @@ def test_rows_are_a_table_or_csv_and_move_no_cursor(stack: Stack) -> None:
         ("alice", "select * from kafka.topics.accounts"),
         ("alice", "select count(*) from accounts"),
         (HOSTILE, "select * from orders"),
+        ("alice", "select * from registry.topics.ledger"),
+        (HOSTILE, 'select * from registry.topics."invoices-paid"'),
+        # By such a name Trino would read a topic with the schema of another, which is not one of alice's tables.
+        ("alice", 'select * from registry.topics."ledger&value-subject=invoices-paid-value"'),
+        ("alice", 'select * from registry.topics."accounts&value-subject=invoices-paid-value"'),
+        ("alice", 'insert into registry.topics."invoices-paid" (orderid) values (1)'),
         (HOSTILE, "select _message from page_views"),
         ("alice", "select * from system.runtime.queries"),
         ("alice", "select * from system.runtime.nodes"),
@@ -214,7 +304,9 @@ def test_a_login_that_is_none_is_refused(stack: Stack) -> None:
 def test_no_password_is_in_what_it_shows(stack: Stack) -> None:
     shown = kubectl("-n", NAMESPACE, "logs", "deployment/query-engine", "--all-containers", "--tail=-1")
     shown += kubectl("-n", NAMESPACE, "get", "configmaps,deployments,pods", "-o", "yaml")
-    for name, namespace in (("alice-kafka", SHOP), ("bank", NAMESPACE), ("query-engine-kafka", NAMESPACE)):
+    secrets = [("alice-kafka", SHOP), ("bank", NAMESPACE)]
+    secrets += [(f"query-engine-{each}", NAMESPACE) for each in ("kafka", "registry")]
+    for name, namespace in secrets:
         assert password_of(name, namespace) not in shown
     made = kubectl(
         "-n", NAMESPACE, "exec", "deployment/query-engine", "-c", "trino", "--", "ls", "-la", "/etc/kafka-platform"
@@ -225,7 +317,8 @@ def test_no_password_is_in_what_it_shows(stack: Stack) -> None:
 def test_its_kafka_user_reads_what_its_users_read_and_writes_nothing(stack: Stack) -> None:
     declared = json.loads(get("configmap", "kafka-declarations", NAMESPACE)["data"]["user.query-engine"])
     named = {(each["resource"], each["name"]) for each in declared["acls"]}
-    assert named == {("topic", "orders"), ("topic", "page-views"), ("topic", "accounts")}
+    topics = {"orders", "page-views", "accounts", "Invoices-paid", "ledger"}
+    assert named == {("topic", topic) for topic in topics}
     assert {operation for each in declared["acls"] for operation in each["operations"]} == {"READ", "DESCRIBE"}
     assert declared["quotas"] == {"consumer_byte_rate": 20_000_000.0}
 

@@ -189,6 +189,7 @@ NEUTRAL = {
 COMPOSED = {
     "job": {"entities"},
     "light": {"connect", "scaling"},
+    "query": {"connect"},
     "worker": {"scaling", "entities"},
     "scaling": {"entities"},
     "monitoring": {"exporter", "gateway", "levels", "probe", "worker"},

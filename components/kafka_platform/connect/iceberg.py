@@ -66,7 +66,8 @@ def _check_partition(transform: str) -> None:
         )
 
 
-def _check_warehouse(url: str) -> None:
+def check_warehouse(url: str) -> None:
+    """Raises unless it is a folder of a bucket."""
     if not _WAREHOUSE.fullmatch(url):
         raise ValueError(f"{url!r} is not a folder of a bucket: write one such as s3://lake/warehouse")
 
@@ -173,7 +174,7 @@ class IcebergSink(ConnectKind):
 
     catalog: IcebergCatalog
     """What knows the tables."""
-    warehouse: str = named(_check_warehouse, default=MISSING, examples=["s3://lake/warehouse"])
+    warehouse: str = named(check_warehouse, default=MISSING, examples=["s3://lake/warehouse"])
     """Folder of the bucket with the tables; with some REST catalogs the name of a warehouse does not matter."""
     s3: IcebergStore = IcebergStore()
     """Where the bucket is, and how to log in. Default: AWS, by logins that the REST catalog gives out."""

@@ -8,11 +8,20 @@ import pulumi
 from kafka_platform.args import Args
 from kafka_platform.kafka.client_pods import with_authority_of
 from kafka_platform.kafka.connection import KafkaConnection
+from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.kube.images import RUNTIME_IMAGE, TRINO_IMAGE
 from kafka_platform.kube.passwords import generated_password
 from kafka_platform.kube.place import once_ready, place_all
 from kafka_platform.query.objects import QuerySettings, check_size, objects
-from kafka_platform.query.spec import QUERY_ENGINE, QueryReader, QuerySpec, check_readers
+from kafka_platform.query.sources import QueryDatabase, QueryLake, Sources, sources_of
+from kafka_platform.query.spec import (
+    QUERY_ENGINE,
+    QueryReader,
+    QuerySpec,
+    check_readers,
+    check_sources,
+    is_avro,
+)
 from kafka_platform.values.checks import check_field
 from kafka_platform.values.forms import named, namespaces
 from kafka_platform.values.names import (
@@ -43,6 +52,12 @@ class QueryEngineArgs(QuerySpec, Args):
     """Namespace of the engine, which the Kafka has to let in. Default: the connection's, which it does."""
     reader_namespaces: Sequence[pulumi.Input[str]] = namespaces()
     """With `tls`: namespaces of its users' programs, which may connect. Default: none."""
+    registry: RegistryConnection | None = None
+    """The schema registry of topics in Avro, with a login that may read. Default: there are no such topics."""
+    databases: Mapping[str, QueryDatabase] = field(default_factory=dict)
+    """Databases, by the names of their catalogs. Default: none."""
+    lakes: Mapping[str, QueryLake] = field(default_factory=dict)
+    """Lakes, by the names of their catalogs. Default: none."""
     image: pulumi.Input[str] = TRINO_IMAGE
     """Image of Trino 476. Default: its own."""
     runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
@@ -53,13 +68,26 @@ class QueryEngineArgs(QuerySpec, Args):
         super().check()
         if not self.readers:
             raise ValueError("readers: missing: write who may query, with the topics that each may read")
-        check_field("readers", check_readers, self.readers)
-        check_size(self, self.readers)
+        try:
+            check_readers(self.readers, self.tables)
+            check_sources(self.readers, self.sources)
+        except ValueError as error:
+            raise ValueError(f"readers: {error}") from None
+        read = {topic for each in self.readers.values() for topic in each.topics}
+        avro = sorted(topic for topic in read if is_avro(topic, self.tables))
+        if avro and self.registry is None:
+            raise ValueError(f"registry: missing: write how to reach the registry with the schema of {avro[0]!r}")
+        check_size(self, self.readers, self.sources)
         check_field("user", check_object_user, self.user)
         if self.connection.sasl_mechanism not in LOGINS or not self.connection.logs_in:
             raise ValueError(
                 f"connection: clients log in with {self.connection.login}, and a query engine and its users need passwords of Kafka"
             )
+
+    @property
+    def sources(self) -> Sources:
+        """Databases and lakes, by the names of their catalogs."""
+        return sources_of(self.databases, self.lakes)
 
 
 class QueryEngine(pulumi.ComponentResource):
@@ -88,6 +116,8 @@ class QueryEngine(pulumi.ComponentResource):
             readers=args.readers,
             client_namespaces=args.reader_namespaces,
             spec=args,
+            registry=args.registry,
+            sources=args.sources,
         )
         placed = place_all(self, name, objects(settings, generated_password(f"{name}-internal", self)))
         self.namespace = pulumi.Output.from_input(settings.namespace)

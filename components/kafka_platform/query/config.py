@@ -8,22 +8,14 @@ from typing import Any
 from kafka_platform.kafka.properties import java_properties
 from kafka_platform.kube.jvm import JvmMemory
 from kafka_platform.kube.pods import HTTP_PORT
-from kafka_platform.query.spec import METRICS_USER, QueryReader, QuerySpec, QueryTable, column_of, table_of
+from kafka_platform.query.catalogs import CATALOG, ETC, REGISTERED, SCHEMA, catalogs, table_files
+from kafka_platform.query.sources import RUN, Sources
+from kafka_platform.query.spec import METRICS_USER, QueryReader, QuerySpec, is_avro, registered_table_of, table_of
 from kafka_platform.values.units import milliseconds, quantity, size_bytes
 
 HTTPS_PORT = 8443
-CATALOG, SCHEMA = "kafka", "topics"
-"""What the tables of topics are called in full: `kafka.topics.orders`."""
-TEXT_COLUMN = "message"
-"""Of a table whose columns nobody has declared."""
 HOME = "/usr/lib/trino"
-FOLDER = "/etc/kafka-platform/trino"
-"""In its folder `etc` Trino looks for what cannot be placed elsewhere."""
-ETC = f"{FOLDER}/etc"
-RUN = "/etc/kafka-platform/run"
-"""What the keeper makes of Secrets: hashes of passwords, and the certificate with its key."""
 DATA = "/data/trino"
-CREDENTIALS = "/etc/kafka-platform/credentials"
 PASSWORDS, CERTIFICATE = f"{RUN}/password.db", f"{RUN}/server.pem"
 
 MEMORY = JvmMemory(metaspace=256, code=128, direct=128, outside=768)
@@ -37,9 +29,14 @@ _HISTORY = 50
 _OPENS = ("java.base/java.nio=ALL-UNNAMED", "java.base/java.lang=ALL-UNNAMED")
 
 
-def files(spec: QuerySpec, readers: Mapping[str, QueryReader], bootstrap_servers: str) -> dict[str, str]:
-    """All files, by their paths in Trino's folder `etc`."""
+def files(
+    spec: QuerySpec, readers: Mapping[str, QueryReader], sources: Sources, bootstrap_servers: str
+) -> dict[str, str]:
+    """All files, by their paths in Trino's folder `etc`; those of catalogs have marks for what is in Secrets."""
     topics = sorted({topic for each in readers.values() for topic in each.topics})
+    known = catalogs(topics, spec.tables, bootstrap_servers) | {
+        name: each.properties(name) for name, each in sources.items()
+    }
     return {
         "access-control.properties": java_properties(
             {
@@ -48,7 +45,7 @@ def files(spec: QuerySpec, readers: Mapping[str, QueryReader], bootstrap_servers
                 "security.refresh-period": "5s",
             }
         ),
-        f"catalog/{CATALOG}.properties": java_properties(catalog(topics, bootstrap_servers)),
+        **{f"catalog/{name}.properties": java_properties(each) for name, each in known.items()},
         "config.properties": java_properties(server(spec)),
         "log.properties": java_properties({"io.trino": "WARN", "io.airlift": "WARN", "org.apache.kafka": "ERROR"}),
         "password-authenticator.properties": java_properties(
@@ -61,8 +58,8 @@ def files(spec: QuerySpec, readers: Mapping[str, QueryReader], bootstrap_servers
                 "resource-groups.config-file": f"{ETC}/resource-groups.json",
             }
         ),
-        "rules.json": _json(rules(readers)),
-        **{f"tables/{table_of(topic)}.json": _json(table(topic, spec.tables.get(topic))) for topic in topics},
+        "rules.json": _json(rules(spec, readers, sources)),
+        **{f"tables/{name}.json": _json(each) for name, each in table_files(topics, spec.tables).items()},
     }
 
 
@@ -72,7 +69,7 @@ def server(spec: QuerySpec) -> dict[str, str]:
     query, spill = int(heap * _QUERY_SHARE), size_bytes(spec.spill)
     found = {
         "access-control.config-files": f"{ETC}/access-control.properties",
-        "catalog.config-dir": f"{ETC}/catalog",
+        "catalog.config-dir": f"{RUN}/catalog",
         "catalog.management": "static",
         "coordinator": "true",
         "discovery.uri": f"http://localhost:{HTTP_PORT}",
@@ -114,63 +111,45 @@ def _time(spec: QuerySpec) -> str:
     return f"{milliseconds(spec.limits.time):.0f}ms"
 
 
-def catalog(topics: Sequence[str], bootstrap_servers: str) -> dict[str, str]:
-    """The catalog of the topics."""
-    return {
-        "connector.name": "kafka",
-        "kafka.config.resources": f"{CREDENTIALS}/client.properties",
-        "kafka.default-schema": SCHEMA,
-        "kafka.nodes": bootstrap_servers,
-        "kafka.table-description-dir": f"{ETC}/tables",
-        "kafka.table-description-supplier": "FILE",
-        "kafka.table-names": ",".join(f"{SCHEMA}.{table_of(topic)}" for topic in topics),
-    }
-
-
-def table(topic: str, declared: QueryTable | None) -> dict[str, Any]:
-    """What Trino is told of a topic: its columns, or that a record is one text."""
-    columns = [column_of(each) for each in (declared.columns if declared is not None else ())]
-    text = {"mapping": "0", "name": TEXT_COLUMN, "type": "VARCHAR"}
-    fields: list[dict[str, str]] = [
-        {
-            "mapping": each.member,
-            "name": each.name,
-            "type": each.type,
-            **({"dataFormat": "iso8601"} if each.type in ("DATE", "TIMESTAMP") else {}),
-        }
-        for each in columns
-    ]
-    return {
-        "message": {"dataFormat": "json", "fields": fields} if fields else {"dataFormat": "raw", "fields": [text]},
-        "schemaName": SCHEMA,
-        "tableName": table_of(topic),
-        "topicName": topic,
-    }
-
-
 def literally(names: Sequence[str]) -> str:
     """A regular expression of Java that matches these names and nothing else."""
     return "|".join(re.sub(r"([^\w])", r"\\\1", name, flags=re.ASCII) for name in names)
 
 
-def rules(readers: Mapping[str, QueryReader]) -> dict[str, Any]:
-    """Who may do what: each reads its topics. What no rule allows is denied."""
+def _readable(spec: QuerySpec, reader: QueryReader) -> dict[tuple[str, str], list[str]]:
+    """The tables that somebody may read, by their catalogs and schemas."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for topic in sorted(reader.topics):
+        if is_avro(topic, spec.tables):
+            found.setdefault((REGISTERED, SCHEMA), []).append(registered_table_of(topic))
+        else:
+            found.setdefault((CATALOG, SCHEMA), []).append(table_of(topic))
+    for each in sorted(reader.tables):
+        catalog, schema, table = each.lower().split(".")
+        found.setdefault((catalog, schema), []).append(table)
+    return found
+
+
+def rules(spec: QuerySpec, readers: Mapping[str, QueryReader], sources: Sources) -> dict[str, Any]:
+    """Who may do what: each reads its topics and tables. What no rule allows is denied."""
     tables = [
         {
-            "catalog": CATALOG,
+            "catalog": literally([catalog]),
             "privileges": ["SELECT"],
-            "schema": SCHEMA,
-            "table": literally(sorted(table_of(topic) for topic in reader.topics)),
+            "schema": literally([schema]),
+            "table": literally(names),
             "user": literally([user]),
         }
         for user, reader in sorted(readers.items())
+        for (catalog, schema), names in sorted(_readable(spec, reader).items())
     ]
     everybody = literally(sorted(readers))
+    known = literally([CATALOG, REGISTERED, *sources, "system"])
     return {
         "authorization": [],
         "catalog_session_properties": [{"allow": False}],
         "catalogs": [
-            {"allow": "read-only", "catalog": f"{CATALOG}|system", "user": everybody},
+            {"allow": "read-only", "catalog": known, "user": everybody},
             {"allow": "none"},
         ],
         "functions": [],

@@ -5,7 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kafka_platform.connect.egress import allowed_places
+from kafka_platform.kafka import relay
 from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes, kafka_ports
+from kafka_platform.kafka.registry import egress, mounts as registry_mounts, volumes as registry_volumes
 from kafka_platform.kafka.secrets import encode
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import (
@@ -38,17 +41,9 @@ from kafka_platform.kube.pods import (
     resources_of,
     secret_volume,
 )
-from kafka_platform.query.config import (
-    CREDENTIALS,
-    DATA,
-    ETC,
-    FOLDER,
-    HOME,
-    HTTPS_PORT,
-    RUN,
-    files,
-    java_options,
-)
+from kafka_platform.query.catalogs import CREDENTIALS, ETC, FOLDER, subjects
+from kafka_platform.query.config import DATA, HOME, HTTPS_PORT, files, java_options
+from kafka_platform.query.sources import RUN, Sources
 from kafka_platform.query.spec import QUERY_ENGINE, QueryReader, QuerySpec
 from kafka_platform.values.names import user_key, user_secret
 from kafka_platform.values.units import size_bytes
@@ -57,12 +52,15 @@ if TYPE_CHECKING:
     from pulumi import Input
 
     from kafka_platform.kafka.connection import KafkaConnection
+    from kafka_platform.kafka.registry import RegistryConnection
 
 COMPONENT = "query-engine"
 _KEEPER = "/etc/kafka-platform/keeper"
 _PASSWORDS = "/etc/kafka-platform/passwords"
 _TLS = "/etc/kafka-platform/tls"
-_USERS_FILE = "users.json"
+_CATALOGS, _SECRETS = "/etc/kafka-platform/catalogs", "/etc/kafka-platform/secrets"
+_CATALOG = "catalog/"
+_USERS_FILE, _SUBJECTS_FILE = "users.json", "subjects.json"
 _SHARED = "shared-secret"
 _MOST_BYTES = 900_000
 """Of the files: a ConfigMap takes 1 MiB."""
@@ -86,6 +84,15 @@ class QuerySettings:
     client_namespaces: "Sequence[Input[str]]" = ()
     """Namespaces of its users."""
     spec: QuerySpec = field(default_factory=QuerySpec)
+    registry: "RegistryConnection | None" = None
+    """The registry with the schemas of topics in Avro."""
+    sources: Sources = field(default_factory=dict)
+    """Databases and lakes, by the names of their catalogs."""
+
+    @property
+    def subjects(self) -> list[str]:
+        """The subjects of the registry that are tables."""
+        return subjects(sorted({topic for each in self.readers.values() for topic in each.topics}), self.spec.tables)
 
     @property
     def own(self) -> dict[str, str]:
@@ -98,9 +105,9 @@ class QuerySettings:
         return metadata(self.name, self.namespace, labels(self.name, COMPONENT))
 
 
-def check_size(spec: QuerySpec, readers: Mapping[str, QueryReader]) -> None:
+def check_size(spec: QuerySpec, readers: Mapping[str, QueryReader], sources: Sources) -> None:
     """Raises if the engine's files do not fit into a ConfigMap."""
-    found = sum(len(name) + len(text.encode()) for name, text in files(spec, readers, "").items())
+    found = sum(len(name) + len(text.encode()) for name, text in files(spec, readers, sources, "").items())
     if found > _MOST_BYTES:
         raise ValueError(
             f"the tables and rights of {len(readers):,} users take {found:,} bytes of {_MOST_BYTES:,}: let fewer users query"
@@ -110,12 +117,14 @@ def check_size(spec: QuerySpec, readers: Mapping[str, QueryReader]) -> None:
 def objects(settings: QuerySettings, shared_secret: "Input[str]") -> list[Object]:
     """The engine's objects, in the order in which they are needed."""
     texts = derived(
-        lambda servers: files(settings.spec, settings.readers, servers), settings.connection.bootstrap_servers
+        lambda servers: files(settings.spec, settings.readers, settings.sources, servers),
+        settings.connection.bootstrap_servers,
     )
     config = Object(role="config", manifest=config_map(settings, texts))
     internal = Object(role="internal", manifest=internal_secret(settings, shared_secret))
     policy = Object(role="network", manifest=network_policy(settings))
-    changed = derived(lambda known: text_hash(json.dumps([known, _users(settings)], sort_keys=True)), texts)
+    own = _keeper_files(settings)
+    changed = derived(lambda known: text_hash(json.dumps([known, own], sort_keys=True)), texts)
     pod = Object(role="pod", manifest=deployment(settings, changed), after=[config, internal, policy])
     found = [config, internal, policy, pod]
     return found if settings.spec.tls is None else [*found, Object(role="service", manifest=service(settings))]
@@ -131,10 +140,18 @@ def _users(settings: QuerySettings) -> dict[str, str]:
     return {user: f"user-{number}" for number, user in enumerate(sorted(settings.readers))}
 
 
+def _keeper_files(settings: QuerySettings) -> dict[str, str]:
+    """Which file has whose password, and which schemas Trino may ask for."""
+    found: dict[str, object] = {_USERS_FILE: _users(settings)}
+    if settings.registry is not None:
+        found[_SUBJECTS_FILE] = settings.subjects
+    return {name: json.dumps(each, indent=1, sort_keys=True) for name, each in found.items()}
+
+
 def config_map(settings: QuerySettings, texts: "Input[Mapping[str, str]]") -> Manifest:
-    """Trino's files, and which file has whose password."""
-    users = json.dumps(_users(settings), indent=1, sort_keys=True)
-    data = derived(lambda known: {_key(path): text for path, text in known.items()} | {_USERS_FILE: users}, texts)
+    """Trino's files, and the keeper's."""
+    own = _keeper_files(settings)
+    data = derived(lambda known: {_key(path): text for path, text in known.items()} | own, texts)
     about = metadata(f"{settings.name}-config", settings.namespace, labels(settings.name, COMPONENT))
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": about, "data": data}
 
@@ -151,7 +168,7 @@ def service(settings: QuerySettings) -> Manifest:
 
 
 def network_policy(settings: QuerySettings) -> Manifest:
-    """In: its users' namespaces over TLS, and who reads metrics. Out: names and the brokers."""
+    """In: its users' namespaces over TLS, and who reads metrics. Out: names, the brokers, the registry, databases and lakes."""
     spec = settings.spec
     ingress = [collectors(METRICS_PORT, spec.metrics_namespaces)]
     others = [*settings.client_namespaces, *spec.client_namespaces]
@@ -161,7 +178,12 @@ def network_policy(settings: QuerySettings) -> Manifest:
         settings.about,
         pods={"matchLabels": settings.own},
         ingress=ingress,
-        egress=[*to_names(), {"ports": kafka_ports(settings.connection)}],
+        egress=[
+            *to_names(),
+            {"ports": kafka_ports(settings.connection)},
+            *([] if settings.registry is None else [egress(settings.registry)]),
+            *allowed_places(place for each in settings.sources.values() for place in each.places()),
+        ],
     )
 
 
@@ -267,14 +289,34 @@ def _keeper_part(settings: QuerySettings) -> Manifest:
 
 
 def _first_files(settings: QuerySettings) -> Manifest:
-    """Trino does not start without its files."""
+    """Trino does not start without its files. Nothing else sees the logins to databases and lakes but in the files of catalogs."""
     program = ["python3", "-m", "kafka_platform_runtime.query_keeper", "--once"]
-    return _keeper_part(settings) | {"command": program, "name": "files"}
+    part = _keeper_part(settings)
+    secrets = _secrets(settings)
+    part["env"] += environment({"QUERY_CATALOGS": _CATALOGS} | ({"QUERY_SECRETS": _SECRETS} if secrets else {}))
+    part["volumeMounts"].append({"mountPath": _CATALOGS, "name": "catalogs", "readOnly": True})
+    part["volumeMounts"] += [
+        {"mountPath": f"{_SECRETS}/{each}", "name": f"secret-{number}", "readOnly": True}
+        for number, each in enumerate(secrets)
+    ]
+    return part | {"command": program, "name": "files"}
+
+
+def _secrets(settings: QuerySettings) -> "dict[str, tuple[Input[str], Sequence[str]]]":
+    """The Secrets of databases and lakes, by the names that marks have for them."""
+    found = [each.secrets(name) for name, each in settings.sources.items()]
+    return {name: secret for each in found for name, secret in sorted(each.items())}
 
 
 def _keeper(settings: QuerySettings) -> Manifest:
-    """Keeps the files as the Secrets are, and shows metrics; the pod is ready once it finds Trino so."""
-    return _keeper_part(settings) | {
+    """Keeps the files as the Secrets are, hands schemas on, and shows metrics; the pod is ready once it finds Trino so."""
+    part = _keeper_part(settings)
+    if settings.registry is not None:
+        part["env"] += environment(
+            {**relay.variables(settings.registry), "RELAY_SUBJECTS": f"{_KEEPER}/{_SUBJECTS_FILE}"}
+        )
+        part["volumeMounts"] += registry_mounts(settings.registry)
+    return part | {
         "command": ["python3", "-m", "kafka_platform_runtime.query_keeper"],
         "livenessProbe": http_check("/healthz", METRICS_PORT, failures=3, period_seconds=20),
         "name": "keeper",
@@ -285,17 +327,31 @@ def _keeper(settings: QuerySettings) -> Manifest:
 
 
 def _volumes(settings: QuerySettings) -> list[Manifest]:
-    spec, config = settings.spec, f"{settings.name}-config"
+    spec, config, own = settings.spec, f"{settings.name}-config", sorted(_keeper_files(settings))
     # Names of files follow from what is declared, and not from what only a deployment knows.
-    paths = sorted(files(spec, settings.readers, ""))
+    paths = sorted(files(spec, settings.readers, settings.sources, ""))
     passwords: list[dict[str, Any]] = [{"key": user_key(user), "path": file} for user, file in _users(settings).items()]
     disk = size_bytes(spec.spill) // 2**20 + 256
     volumes: list[Manifest] = [
         {
-            "configMap": {"items": [{"key": _key(path), "path": path} for path in paths], "name": config},
+            "configMap": {
+                "items": [{"key": _key(path), "path": path} for path in paths if not path.startswith(_CATALOG)],
+                "name": config,
+            },
             "name": "config",
         },
-        {"configMap": {"items": [{"key": _USERS_FILE, "path": _USERS_FILE}], "name": config}, "name": "keeper"},
+        {
+            "configMap": {
+                "items": [
+                    {"key": _key(path), "path": path.removeprefix(_CATALOG)}
+                    for path in paths
+                    if path.startswith(_CATALOG)
+                ],
+                "name": config,
+            },
+            "name": "catalogs",
+        },
+        {"configMap": {"items": [{"key": each, "path": each} for each in own], "name": config}, "name": "keeper"},
         {"name": "passwords", "secret": {"items": passwords, "secretName": settings.passwords}},
         {"emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}, "name": "run"},
         {"emptyDir": {"sizeLimit": f"{disk}Mi"}, "name": "data"},
@@ -305,4 +361,8 @@ def _volumes(settings: QuerySettings) -> list[Manifest]:
         volumes.append(secret_volume("credentials", user_secret(settings.user), "client.properties"))
     if spec.tls is not None:
         volumes.append(secret_volume("tls", spec.tls.certificate, "tls.crt", "tls.key"))
+    for number, (secret, keys) in enumerate(_secrets(settings).values()):
+        volumes.append(secret_volume(f"secret-{number}", secret, *keys))
+    if settings.registry is not None:
+        volumes += registry_volumes(settings.registry)
     return [*volumes, *ca_volumes(settings.connection)]

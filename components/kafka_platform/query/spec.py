@@ -6,6 +6,7 @@ from dataclasses import MISSING, dataclass, field
 
 from kafka_platform.kafka.entities import Quotas, User
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
+from kafka_platform.query.sources import Sources, check_full_name
 from kafka_platform.values.checks import check_field
 from kafka_platform.values.forms import (
     Compute,
@@ -23,6 +24,7 @@ from kafka_platform.values.forms import (
 from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_subdomain, check_topic, check_user
 from kafka_platform.values.ranges import within
+from kafka_platform.values.words import Deciding, suggest
 
 QUERY_ENGINE = "query-engine"
 """Name of its Deployment, its Service and its Kafka user in a stack."""
@@ -83,6 +85,15 @@ def _check_columns(columns: Sequence[str]) -> None:
         seen.add(name)
 
 
+class QueryFormat(Deciding):
+    """How the records of a topic are written."""
+
+    JSON = "json"
+    """JSON objects without a prefix, or text."""
+    AVRO = "avro"
+    """Avro, each with the id of its schema in the registry, as Confluent's serializers write it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class QueryTable(Spec):
     """A topic as a table."""
@@ -92,7 +103,14 @@ class QueryTable(Spec):
     )
     """Columns of JSON records, each a name and a type: VARCHAR, BOOLEAN, TINYINT, SMALLINT, INTEGER, BIGINT, DOUBLE, DATE or TIMESTAMP
     (ISO 8601). A third word is the path of the member where it has another name. Default: one column
-    `message`, the record as VARCHAR."""
+    `message`, the record as VARCHAR; with `format: avro` the fields of the schema that is registered."""
+    format: QueryFormat = QueryFormat.JSON
+    """How its records are written: json or avro. Default json; in a stack file avro for a topic with a schema of Avro."""
+
+    def check(self) -> None:
+        """Columns stand in one place."""
+        if self.columns and self.format is QueryFormat.AVRO:
+            raise ValueError("columns: follow from the schema in the registry: remove the key")
 
 
 def table_of(topic: str) -> str:
@@ -100,15 +118,25 @@ def table_of(topic: str) -> str:
     return re.sub(r"[.-]", "_", topic.lower())
 
 
-def check_tables(topics: Sequence[str]) -> None:
+def registered_table_of(topic: str) -> str:
+    """Name of the table of a topic whose records are in Avro: Trino finds it by the name of the subject, and has no capital letters."""
+    return topic.lower()
+
+
+def is_avro(topic: str, tables: Mapping[str, QueryTable]) -> bool:
+    """Whether the records of a topic are in Avro."""
+    return topic in tables and tables[topic].format is QueryFormat.AVRO
+
+
+def check_tables(topics: Sequence[str], tables: Mapping[str, QueryTable]) -> None:
     """Raises if two topics would be the same table, or there are too many."""
-    found: dict[str, str] = {}
+    found: dict[tuple[bool, str], str] = {}
     for topic in sorted(set(topics)):
-        other = found.setdefault(table_of(topic), topic)
+        avro = is_avro(topic, tables)
+        name = registered_table_of(topic) if avro else table_of(topic)
+        other = found.setdefault((avro, name), topic)
         if other != topic:
-            raise ValueError(
-                f"{other!r} and {topic!r} would both be the table {table_of(topic)!r}: let users read one of them"
-            )
+            raise ValueError(f"{other!r} and {topic!r} would both be the table {name!r}: let users read one of them")
     if len(found) > MOST_TABLES:
         raise ValueError(f"{len(found):,} topics are too many: name fewer users, who read up to {MOST_TABLES:,}")
 
@@ -118,21 +146,34 @@ class QueryReader(Spec):
     """A user of Kafka who may query."""
 
     topics: Sequence[str] = names(check_topic)
-    """Topics that it may read, by their full names. Required."""
+    """Topics that it may read, by their full names. Default: none."""
+    tables: Sequence[str] = names(check_full_name)
+    """Tables of databases and lakes that it may read, by their full names, such as shop.public.orders. Default: none."""
     tenant: str | None = None
     """Whose limits of queries it shares. Default: it has its own."""
 
     def check(self) -> None:
         """It may query something."""
-        if not self.topics:
-            raise ValueError("topics: missing: write the topics that it may read")
+        if not self.topics and not self.tables:
+            raise ValueError("topics: missing: write the topics that it may read, or tables")
 
 
-def check_readers(readers: Mapping[str, QueryReader]) -> None:
+def check_readers(readers: Mapping[str, QueryReader], tables: Mapping[str, QueryTable]) -> None:
     """Raises unless each can log in, and all they read are tables."""
     for name in readers:
         check_query_user(name)
-    check_tables([topic for each in readers.values() for topic in each.topics])
+    check_tables([topic for each in readers.values() for topic in each.topics], tables)
+
+
+def check_sources(readers: Mapping[str, QueryReader], sources: Sources) -> None:
+    """Raises if somebody may read tables of what is no catalog."""
+    for name, reader in readers.items():
+        for table in reader.tables:
+            catalog = table.partition(".")[0]
+            if catalog not in sources:
+                raise ValueError(
+                    f"{name}.tables: {catalog!r} is neither a database nor a lake: {suggest(catalog, sources)}"
+                )
 
 
 def check_query_user(name: str) -> None:
@@ -197,7 +238,8 @@ class QuerySpec(Spec):
     """Settings of a query engine, shared by programs and stack files."""
 
     tables: Mapping[str, QueryTable] = field(default_factory=dict)
-    """Columns of topics by name. Default: each has one column `message`, a record as text, for Trino's functions of JSON."""
+    """Formats and columns of topics by name. Default: each has one column `message`, a record as text, for Trino's functions of JSON; in a
+    stack file topics with a schema of Avro have its fields."""
     resources: QueryResources = QueryResources()
     """CPU and memory of its pod. Default: 500m and 2Gi."""
     limits: QueryLimits = QueryLimits()

@@ -1,11 +1,11 @@
 """The keeper's configuration: environment variables and the file that one of them names."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from kafka_platform_runtime.failures import Refused
+from kafka_platform_runtime.schema_relay.settings import RelaySettings, content_of, port_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +22,12 @@ class Settings:
     """Name of a user's file there, by the user."""
     certificate: Path | None
     """Folder with `tls.crt` and `tls.key`; None: it has no certificate."""
+    catalogs: Path | None = None
+    """Folder of the files of catalogs, with marks for what is in Secrets; None: they are made already."""
+    secrets: Path | None = None
+    """Folder with one for each of these Secrets; None: there are none."""
+    registry: RelaySettings | None = None
+    """None: no topic has a schema."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -35,19 +41,23 @@ class Settings:
         faults = [f"QUERY_{name}: missing" for name, text in given.items() if not text]
         if faults:
             raise Refused(faults)
-        if not given["PORT"].isdigit() or int(given["PORT"]) > 65535:
-            raise Refused([f"QUERY_PORT: {given['PORT']!r} is not a port"])
+        port = port_of("QUERY_PORT", given["PORT"])
         try:
-            users = json.loads(Path(given["USERS"]).read_text(encoding="utf-8"))
-            known = {str(name): str(key) for name, key in users.items()}
-        except (OSError, ValueError, AttributeError) as error:
+            known = {str(name): str(key) for name, key in content_of("QUERY_USERS", given["USERS"]).items()}
+        except AttributeError as error:
             raise Refused([f"QUERY_USERS: {type(error).__name__} in {given['USERS']}"]) from None
-        certificate = environment.get("QUERY_CERTIFICATE")
         return cls(
             url=given["URL"],
-            port=int(given["PORT"]),
+            port=port,
             folder=Path(given["FOLDER"]),
             passwords=Path(given["PASSWORDS"]),
             users=known,
-            certificate=Path(certificate) if certificate else None,
+            certificate=_folder(environment.get("QUERY_CERTIFICATE")),
+            catalogs=_folder(environment.get("QUERY_CATALOGS")),
+            secrets=_folder(environment.get("QUERY_SECRETS")),
+            registry=RelaySettings.from_environment(environment),
         )
+
+
+def _folder(text: str | None) -> Path | None:
+    return Path(text) if text else None

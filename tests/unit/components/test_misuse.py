@@ -179,6 +179,7 @@ DECIDES = {
     "SearchSink.url": "decides where the network policy lets the connector go",
     "JdbcSink.url": "decides where the network policy lets Kafka Connect go",
     "IcebergCatalog.url": "decides where the network policy lets Kafka Connect go",
+    "QueryDatabase.url": "decides where the network policy lets the query engine go",
     "Plugin.connector_class": "is a class of Java",
     "WebhookReceiver.url": "decides where the network policy lets Alertmanager go",
     "Scale.prometheus": "is a query",

@@ -14,7 +14,16 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
-from kafka_platform import Connector, IcebergCatalog, IcebergSink, IcebergStore, PostgresSource
+from kafka_platform import (
+    Connector,
+    IcebergCatalog,
+    IcebergSink,
+    IcebergStore,
+    PostgresSource,
+    QueryDatabase,
+    QueryLake,
+    QueryReader,
+)
 from kafka_platform_runtime.jobs import DONE
 from pyiceberg.table import StaticTable
 
@@ -24,6 +33,7 @@ from tests.kafka_process import LocalKafka, needed_jars
 from tests.postgres_process import LocalPostgres, needed_postgres
 from tests.s3_process import BUCKET, LOGIN, S3Server, needed_versitygw
 from tests.tiers import IS_LONG
+from tests.trino_process import LocalTrino, needed_trino
 
 ROWS, CHANGES = (20_000, 10_000) if IS_LONG else (2_000, 2_000)
 PASSWORD = "password-of-the-database"
@@ -53,9 +63,15 @@ def postgres() -> Iterator[LocalPostgres]:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    server = S3Server(needed_versitygw(), tmp_path_factory.mktemp("s3") / "server")
+    server = S3Server(needed_versitygw(), tmp_path_factory.mktemp("s3") / "server", {"reader": PASSWORD})
     server.start()
     server.client.create_bucket(Bucket=BUCKET)
+    may = {"Effect": "Allow", "Principal": "reader"}
+    policy = [
+        may | {"Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/warehouse/*"},
+        may | {"Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{BUCKET}"},
+    ]
+    server.client.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": policy}))
     yield server
     server.kill()
 
@@ -272,3 +288,101 @@ def test_values_of_other_records_are_rows_too(connect: LocalConnect, lake: Lake)
     producer.flush(30)
     eventually("all are rows", lambda: len(lake.rows("clicks")) == 100, 120)
     assert {(each["page"], each["ms"]) for each in lake.rows("clicks")} == {(f"/{n % 7}", n) for n in range(100)}
+
+
+VISITS = 1_000
+
+
+@pytest.fixture(scope="module")
+def trino(postgres: LocalPostgres, connect: LocalConnect, lake: Lake, store: S3Server) -> Iterator[LocalTrino]:
+    """A query engine whose logins to the database, the catalog and the bucket may read and nothing else."""
+    root = needed_trino()
+    eventually("the lake has all rows", lambda: len(lake.rows("customers")) >= 50, 120)
+    postgres.sql(f"create role reader login password '{PASSWORD}'")
+    postgres.sql("grant select on orders, customers to reader", "shop")
+    postgres.sql("grant select on iceberg_tables, iceberg_namespace_properties to reader", "catalog")
+    admin = AdminClient(connect.kafka.client())
+    admin.create_topics([NewTopic("visits", 1, 1)])["visits"].result(30)
+    producer = Producer(connect.kafka.client())
+    for number in range(VISITS):
+        producer.produce("visits", json.dumps({"customer": f"c{number % 50}"}).encode())
+    producer.flush(30)
+    address = f"jdbc:postgresql://127.0.0.1:{postgres.port}"
+    database = {"username": "reader", "password": PASSWORD}
+    with LocalTrino(
+        root=root,
+        kafka=connect.kafka,
+        readers={
+            "ann": QueryReader(topics=["visits"], tables=["lake.shop.orders", "shop.public.orders"]),
+            "ben": QueryReader(topics=["visits"]),
+        },
+        sources={
+            "lake": QueryLake(
+                catalog=QueryDatabase(url=f"{address}/catalog", secret="s"),
+                warehouse=f"s3://{BUCKET}/warehouse",
+                store=IcebergStore(endpoint=STORE, secret="s"),
+            ),
+            "shop": QueryDatabase(url=f"{address}/shop", secret="s"),
+        },
+        secrets={
+            "lake": database,
+            "lake-store": {"AWS_ACCESS_KEY_ID": "reader", "AWS_SECRET_ACCESS_KEY": PASSWORD},
+            "shop": database,
+        },
+        replaced={STORE: store.url},
+    ) as started:
+        yield started
+
+
+@pytest.mark.long
+def test_a_topic_a_database_and_the_lake_agree_in_one_query(
+    postgres: LocalPostgres, lake: Lake, trino: LocalTrino
+) -> None:
+    kinds = trino.rows("select _cdc.op, count(*) from lake.shop.orders group by 1 order by 1", "ann")
+    assert kinds == [list(each) for each in sorted(lake.kinds("orders").items())]
+    [[count, total]] = trino.rows("select count(*), cast(sum(amount) as varchar) from shop.public.orders", "ann")
+    assert [f"{count}|{total}"] == postgres.sql("select count(*), sum(amount) from orders", "shop")
+    newest = """
+        select count(*), sum(d.amount - l.amount) from shop.public.orders d join (
+            select id, amount from (select id, amount, _cdc.op as op,
+                row_number() over (partition by id order by _cdc.offset desc) as n from lake.shop.orders)
+            where n = 1 and op <> 'D'
+        ) l on l.id = d.id
+    """
+    [[joined, difference]] = trino.rows(newest, "ann")
+    assert (joined, Decimal(difference)) == (count, Decimal(0))
+    visits = """
+        select v.customer, count(*) from (
+            select cast(json_extract_scalar(message, '$.customer') as varchar) as customer from kafka.topics.visits
+        ) v where v.customer in (select customer from shop.public.orders) group by 1 order by 1
+    """
+    known = postgres.sql("select distinct customer from orders where customer like 'c%'", "shop")
+    assert trino.rows(visits, "ann") == [[name, VISITS // 50] for name in sorted(known)]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("user", "sql"),
+    [
+        ("ben", "select * from lake.shop.orders"),
+        ("ben", "select * from shop.public.orders"),
+        ("ann", "select * from shop.public.customers"),
+        ("ann", "select * from lake.shop.customers"),
+        ("ann", 'select * from lake.shop."orders$snapshots"'),
+        ("ann", "select * from table(shop.system.query(query => 'select * from customers'))"),
+        ("ann", "delete from lake.shop.orders"),
+        ("ann", "insert into shop.public.orders (customer, amount) values ('x', 1)"),
+        ("ann", "drop table lake.shop.orders"),
+        ("ann", "call lake.system.unregister_table(schema_name => 'shop', table_name => 'orders')"),
+        ("ann", "call shop.system.execute(query => 'drop table orders')"),
+        ("ann", "create view lake.shop.mine as select 1 as one"),
+    ],
+)
+def test_what_a_user_may_not_query_is_denied(trino: LocalTrino, user: str, sql: str) -> None:
+    assert trino.refusal(sql, user).startswith("Access Denied: ")
+
+
+@pytest.mark.long
+def test_no_login_to_a_database_or_a_bucket_is_shown(trino: LocalTrino) -> None:
+    trino.refusal("select custmer from shop.public.orders", "ann")
+    assert PASSWORD not in trino.log + trino.rendered

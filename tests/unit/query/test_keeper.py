@@ -2,14 +2,17 @@
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 from kafka_platform_runtime.failures import Refused, Transient
 from kafka_platform_runtime.query_keeper.__main__ import once
+from kafka_platform_runtime.query_keeper.catalogs import filled
 from kafka_platform_runtime.query_keeper.engine import NAMES, Engine
 from kafka_platform_runtime.query_keeper.files import Files
 from kafka_platform_runtime.query_keeper.page import Page
@@ -143,3 +146,50 @@ def test_what_it_shows_is_what_alerts_and_panels_ask_for(trino: str, monkeypatch
     assert asked("query_engine_") <= shown
     page.failed("Trino does not answer")
     assert "query_engine_queries_running" not in page.text.decode()
+
+
+def test_a_registry_that_is_half_declared_is_refused(settings: Settings, tmp_path: Path) -> None:
+    given = {"QUERY_FOLDER": "/x", "QUERY_PASSWORDS": "/x", "QUERY_PORT": "1", "QUERY_URL": "http://t"}
+    given |= {"QUERY_USERS": str(tmp_path / "users.json"), "RELAY_URL": "http://registry"}
+    with pytest.raises(Refused, match="RELAY_PORT: '' is not a port"):
+        Settings.from_environment(given)
+
+
+@pytest.fixture
+def catalogs(settings: Settings, tmp_path: Path) -> Settings:
+    for name in ("catalogs", "secrets", "secrets/shop", "secrets/lake-store"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "catalogs" / "shop.properties").write_text("a=1\nconnection-password=${SECRET:shop/password}\n")
+    (tmp_path / "catalogs" / "kafka.properties").write_text("b=2\n")
+    (tmp_path / "secrets" / "shop" / "password").write_text("p\u00e4ss\\word=#!\n")
+    (tmp_path / "secrets" / "shop" / "ca.crt").write_text("authority\n")
+    return replace(settings, catalogs=tmp_path / "catalogs", secrets=tmp_path / "secrets")
+
+
+def test_catalogs_get_their_logins(catalogs: Settings) -> None:
+    once(catalogs)
+    made = catalogs.folder / "catalog" / "shop.properties"
+    assert made.read_text() == "a=1\nconnection-password=p\\u00e4ss\\\\word=#!\n"
+    assert made.stat().st_mode & 0o777 == 0o600
+    assert (catalogs.folder / "catalog" / "kafka.properties").read_text() == "b=2\n"
+    assert (catalogs.folder / "shop.crt").read_text() == "authority\n"
+    # The container may be run again in the same pod.
+    once(catalogs)
+
+
+@pytest.mark.parametrize(
+    ("password", "message"),
+    [
+        (None, "the Secret of shop has no key password: add it"),
+        ("", "the Secret of shop has in password line breaks, blanks around it, or nothing"),
+        ("a\nconnection-url=b", "the Secret of shop has in password line breaks"),
+        ("${ENV:SHARED_SECRET}", "the Secret of shop has ${ in password"),
+        ("${SECRET:lake/password}", "the Secret of shop has ${ in password"),
+    ],
+)
+def test_a_value_that_would_be_read_as_something_else_is_refused(password: str | None, message: str) -> None:
+    secrets = {"shop": {} if password is None else {"password": password}, "lake": {"password": "of the lake"}}
+    with pytest.raises(Refused, match=re.escape(message)) as refused:
+        filled("x=${SECRET:shop/password}\n", secrets)
+    assert "of the lake" not in str(refused.value)
+    assert not password or password not in str(refused.value)

@@ -3,7 +3,7 @@
 CASES: list[tuple[str, str]] = [
     (
         "{topics: {orders: }, query: {}}",
-        "query: no user with a password may read a topic without a schema: write tenants with users that have reads",
+        "query: no user with a password may read a topic with JSON or Avro: write tenants with users that have reads",
     ),
     (
         "{topics: {orders: , Orders: }, tenants: {shop: {users: {ann: {reads: [orders, Orders]}}}}, query: {}}",
@@ -15,7 +15,7 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "{topics: {orders: }, tenants: {shop: {users: {ann: {reads: [orders]}, bob: {writes: [orders]}}}}, query: {users: [ann, bob]}}",
-        "query.users[1]: 'bob' may read no topic without a schema: name one in its reads, or remove it here",
+        "query.users[1]: 'bob' may read no topic with JSON or Avro: name one in its reads, or remove it here",
     ),
     (
         "{topics: {orders: }, tenants: {shop: {users: {ann: {reads: [orders]}, 'a:b': {secret: ab, reads: [orders]}}}}, query: {users: [ann, 'a:b']}}",
@@ -50,6 +50,14 @@ CASES: list[tuple[str, str]] = [
         "query.tables.orders.columns: 'id' is there twice: keep one of them",
     ),
     (
+        "{topics: {orders: }, tenants: {shop: {users: {ann: {reads: [orders]}}}}, query: {tables: {orders: {format: avro}}}}",
+        "query.tables.orders.format: there is no registry with its schema: write registry: {}, or registry.url of one that is there",
+    ),
+    (
+        "{topics: {orders: }, registry: {}, tenants: {shop: {users: {ann: {reads: [orders]}}}}, query: {tables: {orders: {format: avro, columns: [id BIGINT]}}}}",
+        "query.tables.orders.columns: follow from the schema in the registry: remove the key",
+    ),
+    (
         "{topics: {orders: }, tenants: {shop: {users: {ann: {reads: [orders]}}}}, query: {resources: {memory: 1Gi}}}",
         "query.resources.memory: 1Gi is too little for a query engine: use at least 1536Mi",
     ),
@@ -60,5 +68,37 @@ CASES: list[tuple[str, str]] = [
     (
         "{topics: {orders: }, tenants: {shop: {users: {ann: {reads: [orders]}}}}, query: {clientNamespaces: [tools]}}",
         "query.clientNamespaces: passwords are only taken over TLS: write tls, or remove the key",
+    ),
+    (
+        "{topics: {orders: }, tenants: {shop: {users: {ann: {reads: [orders]}}}}, connectors: {shop: {postgres: {host: db, database: shop, secret: s, tables: [public.a]}}}, query: {connectors: {shpo: {secret: r}}}}",
+        "query.connectors.shpo: 'shpo' is not a connector of this file: did you mean 'shop'?",
+    ),
+    (
+        "{topics: {orders: }, tenants: {shop: {users: {ann: {reads: [orders]}}}}, connectors: {shop: {postgres: {host: db, database: shop, secret: s, tables: [public.a]}}}, query: {connectors: {shop: {secret: r, store: s}}}}",
+        "query.connectors.shop.store: is for an Iceberg sink: remove the key",
+    ),
+    (
+        "{topics: {orders: }, tenants: {shop: {users: {ann: {reads: [orders]}}}}, connectors: {shop: {postgres: {host: db, database: shop, secret: s, tables: [public.a], config: {column.exclude.list: public.a.iban}}}}, query: {connectors: {shop: {secret: r}}}}",
+        "query.connectors.shop: its topics show less than its tables (column.exclude.list), and queries would show the rest: remove it",
+    ),
+    (
+        "{topics: {orders: }, tenants: {shop: {users: {ann: {reads: [orders]}}}}, connectors: {system: {postgres: {host: db, database: shop, secret: s, tables: [public.a]}}}, query: {connectors: {system: {secret: r}}}}",
+        "query.connectors.system: 'system' is a catalog already: choose another name than kafka, registry, system",
+    ),
+    (
+        "{topics: {orders: }, tenants: {shop: {users: {ann: {reads: [orders]}}}}, connectors: {out: {jdbc: {url: 'jdbc:postgresql://db/x', secret: s}, reads: [orders]}}, query: {connectors: {out: {secret: r}}}}",
+        "query.connectors.out: queries read databases of `postgres` connectors and tables of `iceberg` sinks: remove it",
+    ),
+    (
+        "{topics: {orders: }, tenants: {shop: {users: {ann: {reads: [orders]}}}}, connectors: {lake: {iceberg: {catalog: {url: 'https://c.example.com'}, warehouse: 's3://lake/w', table: shop.orders, s3: {endpoint: 'https://s3.example.com', secret: s}}, reads: [orders]}}, query: {connectors: {lake: {secret: r, store: s}}}}",
+        "query.connectors.lake: queries read tables whose catalog is a database of PostgreSQL, and this one has a REST catalog: remove it",
+    ),
+    (
+        "{topics: {orders: }, tenants: {shop: {users: {ann: {reads: [orders]}}}}, connectors: {lake: {iceberg: {catalog: {url: 'jdbc:postgresql://db/c', secret: s}, warehouse: 's3://lake/w', table: shop.orders, s3: {endpoint: 'https://s3.example.com', secret: s}}, reads: [orders]}}, query: {connectors: {lake: {secret: r}}}}",
+        "query.connectors.lake.store: missing: name the Secret of a key that may read the bucket",
+    ),
+    (
+        "{topics: {orders: }, tenants: {shop: {users: {ann: {reads: [orders]}}}}, connectors: {lake: {iceberg: {catalog: {url: 'jdbc:postgresql://db/c', secret: s}, warehouse: 's3://lake/w', table: acme.shop.orders, s3: {endpoint: 'https://s3.example.com', secret: s}}, reads: [orders]}}, query: {connectors: {lake: {secret: r, store: s}}}}",
+        "query.connectors.lake: its tables have more than one name before theirs (acme.shop.orders), and queries know one: use such as shop.orders",
     ),
 ]
