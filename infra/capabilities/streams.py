@@ -40,13 +40,8 @@ from infra.capabilities.storage import Storage
 from infra.schemas.declared import Declared
 from infra.settings.core import ROOT, Core
 from infra.settings.faults import Fault, Known, declare
-from infra.settings.topic import LANGUAGES, Topic
 
 KEY = "streams"
-
-
-def _is_avro(topic: Topic) -> bool:
-    return topic.value is not None and LANGUAGES[PurePosixPath(topic.value).suffix] is SchemaType.AVRO
 
 
 def _check_file(name: str) -> None:
@@ -78,7 +73,7 @@ class Stream(StreamJobSpec):
     def found(self, settings: Core) -> "Tables":
         """Its tables, with those that follow from schemas of Avro."""
         found = Tables(known=dict(self.tables))
-        declared = {name: topic for name, topic in settings.topics.items() if _is_avro(topic)}
+        declared = {name: topic for name, topic in settings.topics.items() if topic.language is SchemaType.AVRO}
         subjects = Declared(ROOT, declared, judged=True).subjects if declared else {}
         for name in declared:
             subject, table = subjects.get(f"{name}-value"), self.tables.get(name, StreamTable())
@@ -87,7 +82,9 @@ class Stream(StreamJobSpec):
             others = [each.schema for key, each in subjects.items() if key != f"{name}-value"]
             try:
                 made = columns_of(subject.schema, others)
-                found.known[name] = replace(table, columns=made.columns, format=StreamFormat.AVRO)
+                found.known[name] = replace(
+                    table, columns=made.columns, format=StreamFormat.AVRO, schema=subject.schema
+                )
             except ValueError as error:
                 if name in self.tables:
                     found.faults[name] = str(error)
@@ -107,18 +104,19 @@ class Stream(StreamJobSpec):
         pods = settings.pod_settings.with_own(self.pod_settings)
         tables = self.found(settings).known
         used = read(self.text(), tables)
-        kept = {name: each for name, each in tables.items() if name in self.tables or name in used.sources}
+        kept = {name: each for name, each in tables.items() if name in {*self.tables, *used.sources, *used.sinks}}
         return shared(self, StreamJobSpec) | {
             "metrics_namespaces": namespaces,
             "pod_settings": pods,
             "tables": kept,
         }
 
-    def reads_avro(self, settings: Core) -> bool:
+    def uses_avro(self, settings: Core) -> bool:
         """Whether it needs the schema registry. False if its SQL has a fault."""
         try:
             tables = self.found(settings).known
-            return any(tables[each].format is StreamFormat.AVRO for each in read(self.text(), tables).sources)
+            used = read(self.text(), tables)
+            return any(tables[each].format is StreamFormat.AVRO for each in (*used.sources, *used.sinks))
         except (OSError, ValueError):
             return False
 
@@ -141,7 +139,7 @@ class Streams(Capability[Mapping[str, Stream]]):
             for name, each in sorted(section.items())
         ]
         stores = {stream_user_name(name): _place(name) for name in sorted(section)}
-        schemas = [stream_user_name(name) for name, each in sorted(section.items()) if each.reads_avro(settings)]
+        schemas = [stream_user_name(name) for name, each in sorted(section.items()) if each.uses_avro(settings)]
         return Needs(passwords=["stream jobs log in"], scrapes=scrapes, stores=stores, schemas=schemas)
 
     def users(self, section: Mapping[str, Stream], settings: Core) -> Mapping[str, User]:
@@ -204,7 +202,7 @@ class Streams(Capability[Mapping[str, Stream]]):
                 continue
             try:
                 used = read(each.text(), tables)
-                check_tables({topic: tables[topic] for topic in {*each.tables, *used.sources}})
+                check_tables({topic: tables[topic] for topic in {*each.tables, *used.sources, *used.sinks}})
             except (OSError, UnicodeDecodeError) as error:
                 reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
                 yield Fault(path=(*path, "sql"), message=f"{each.sql!r} cannot be read, {reason}: name another file")
@@ -256,7 +254,7 @@ class Streams(Capability[Mapping[str, Stream]]):
 def _registry(name: str, stream: Stream, placed: Placed) -> RegistryConnection | None:
     """The registry, for a job that needs it."""
     settings = placed.settings
-    return connection_for(placed, stream_user_name(name), settings.namespace) if stream.reads_avro(settings) else None
+    return connection_for(placed, stream_user_name(name), settings.namespace) if stream.uses_avro(settings) else None
 
 
 def _unreadable(path: Path, stream: Stream, tables: Mapping[str, StreamTable], settings: Core) -> Iterator[Fault]:
@@ -265,15 +263,15 @@ def _unreadable(path: Path, stream: Stream, tables: Mapping[str, StreamTable], s
         declared = settings.topics.get(topic)
         if declared is None or not declared.has_schema or tables[topic].format is StreamFormat.AVRO:
             continue
-        if not _is_avro(declared):
-            message = "has a schema that is not in Avro, and stream jobs read Avro, and JSON without a schema: use another topic"
+        if declared.language is not SchemaType.AVRO:
+            message = "has a schema that is not in Avro, and stream jobs know Avro, and JSON without a schema: use another topic"
             yield Fault(path=(*path, "tables", topic), message=message)
         elif stream.tables[topic].columns:
             message = "follow from the schema of the topic: remove the key"
             yield Fault(path=(*path, "tables", topic, "columns"), message=message)
     registry = settings.of(Registry)
     authority = None if registry is None else registry.authority or (registry.tls and registry.tls.authority)
-    if authority and stream.reads_avro(settings):
+    if authority and stream.uses_avro(settings):
         message = (
             "reads Avro, and trusts registries with a certificate of a public authority alone: use such a certificate"
         )

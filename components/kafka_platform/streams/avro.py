@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka_platform.streams.spec import EVENT_TIME
+from kafka_platform.streams.types import NOT_NULL
 
 _PRIMITIVES = {
     "boolean": "BOOLEAN",
@@ -71,6 +72,81 @@ def columns_of(schema: str, others: Iterable[str] = ()) -> AvroColumns:
         except _NoColumn as reason:
             left[name] = str(reason)
     return AvroColumns(columns=found, left_out=left)
+
+
+def written_of(schema: str) -> dict[str, str]:
+    """The type of each column of a topic that is written with this schema, in their order: exactly those that Flink makes of it.
+
+    Raises:
+        ValueError: Flink cannot write such records.
+    """
+    types: dict[str, Any] = {}
+    try:
+        root = json.loads(schema)
+        _define(root, "", types)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"is no schema of Avro: {error}") from None
+    if not isinstance(root, dict) or root.get("type") != "record":
+        raise ValueError("is no record: a table needs fields")
+    namespace = _space(root, "")
+    found: dict[str, str] = {}
+    for field in root.get("fields", []):
+        name = str(field.get("name"))
+        try:
+            if name == EVENT_TIME:
+                raise _NoColumn("is the name of a column of every table")
+            found[name] = _written(field.get("type"), namespace, types, 0)
+        except _NoColumn as reason:
+            raise ValueError(f"its field {name!r} {reason}, and every field has to be written") from None
+    return found
+
+
+_WRITTEN = {
+    ("int", "date"): "DATE",
+    ("long", "timestamp-micros"): "TIMESTAMP(6)",
+    ("long", "timestamp-millis"): "TIMESTAMP(3)",
+}
+
+
+def _written(value: Any, namespace: str, types: Mapping[str, Any], depth: int) -> str:
+    if isinstance(value, list):
+        parts = [each for each in value if each != "null"]
+        if len(value) != 2 or len(parts) != 1:
+            raise _NoColumn("is of one of several types")
+        return _written(parts[0], namespace, types, depth + 1).removesuffix(NOT_NULL)
+    if depth > _DEEPEST:
+        raise _NoColumn("is nested too deeply, or in itself")
+    if isinstance(value, str) and value not in _PRIMITIVES:
+        known = types.get(_full(value, namespace)) or types.get(value)
+        if known is None:
+            raise _NoColumn(f"is of the type {value!r}, which another file defines")
+        return _written(known[0], known[1], types, depth + 1)
+    if isinstance(value, dict) and not isinstance(value.get("type"), str):
+        return _written(value.get("type"), namespace, types, depth + 1)
+    return _written_plain(value if isinstance(value, dict) else {"type": value}, namespace, types, depth) + NOT_NULL
+
+
+def _written_plain(value: Mapping[str, Any], namespace: str, types: Mapping[str, Any], depth: int) -> str:
+    kind, logical = value.get("type"), value.get("logicalType")
+    if kind == "record":
+        own = _space(value, namespace)
+        parts = [
+            f"`{each['name']}` {_written(each.get('type'), own, types, depth + 1)}" for each in value.get("fields", [])
+        ]
+        if not parts:
+            raise _NoColumn("has no fields")
+        return f"ROW<{', '.join(parts)}>"
+    if kind == "array":
+        return f"ARRAY<{_written(value.get('items'), namespace, types, depth + 1)}>"
+    if kind == "map":
+        return f"MAP<STRING{NOT_NULL}, {_written(value.get('values'), namespace, types, depth + 1)}>"
+    if (kind, logical) == ("bytes", "decimal"):
+        return _complex(value, namespace, types, depth)
+    if (kind, str(logical)) in _WRITTEN:
+        return _WRITTEN[str(kind), str(logical)]
+    if kind not in _PRIMITIVES or (kind in ("int", "long") and logical is not None):
+        raise _NoColumn(f"is of the type {logical or kind}, which Flink does not write")
+    return _PRIMITIVES[str(kind)]
 
 
 def _define(value: Any, namespace: str, types: dict[str, Any]) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from kafka_platform.kafka import relay
 from kafka_platform.kafka.client_pods import ca_mounts, ca_volumes
-from kafka_platform.kafka.registry import JAAS, LOGIN
+from kafka_platform.kafka.registry import JAAS, LOGIN, mounts as registry_mounts, volumes as registry_volumes
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import Manifest, environment, labels, metadata
 from kafka_platform.kube.metrics import METRICS_PORT_NAME
@@ -30,11 +31,13 @@ from kafka_platform.values.names import user_secret
 if TYPE_CHECKING:
     from pulumi import Input
 
+    from kafka_platform.kafka.registry import RegistryConnection
+
 _CONFIG = "/etc/kafka-platform/config"
 _TURN = "/turn"
 """Where the keeper lets the JobManager start, with which files."""
 _KEEPER = "kafka_platform_runtime.stream_keeper"
-_KEEPER_PORT = 9405
+_KEEPER_PORT, _RELAY_PORT = 9405, 9406
 _DISK = "4Gi"
 """Of a TaskManager's own disk, for state that is not in memory."""
 _TERMINATION_SECONDS = 30
@@ -175,7 +178,26 @@ def task_managers(settings: StreamJobSettings, config_hash: "Input[str]") -> Man
         "readinessProbe": http_check("/metrics", METRICS_PORT, failures=3, period_seconds=5),
         "startupProbe": http_check("/metrics", METRICS_PORT, failures=120, period_seconds=2),
     }  # fmt: skip
-    return _deployment(settings, "tasks", [container], settings.spec.pods, config_hash, {"tmp": _DISK})
+    containers = [container]
+    if settings.relayed and settings.registry is not None:
+        containers.append(_relay(settings, settings.registry))
+    return _deployment(settings, "tasks", containers, settings.spec.pods, config_hash, {"tmp": _DISK})
+
+
+def _relay(settings: StreamJobSettings, registry: "RegistryConnection") -> Manifest:
+    """Has the login to the registry in Flink's place."""
+    return {
+        "command": ["python3", "-m", "kafka_platform_runtime.schema_relay"],
+        "env": environment({**relay.variables(registry), "RELAY_HEALTH_PORT": str(_RELAY_PORT)}),
+        "image": settings.runtime_image,
+        "livenessProbe": http_check("/healthz", _RELAY_PORT, failures=3, period_seconds=20),
+        "name": "schemas",
+        "resources": helper_resources("128Mi", reserved="48Mi"),
+        "securityContext": container_security(),
+        "startupProbe": http_check("/healthz", _RELAY_PORT, failures=60, period_seconds=2),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": registry_mounts(registry),
+    }
 
 
 def _java(settings: StreamJobSettings, options: Sequence[str]) -> list[str]:
@@ -233,6 +255,8 @@ def _deployment(
         volumes.append(secret_volume("credentials", user_secret(settings.name), "password"))
     if settings.registry_login is not None:
         volumes.append(secret_volume("registry", settings.registry_login, JAAS))
+    if any(each["name"] == "schemas" for each in containers) and settings.registry is not None:
+        volumes += registry_volumes(settings.registry)
     spec = pod_spec(
         containers,
         [*volumes, *ca_volumes(settings.connection)],

@@ -8,9 +8,11 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from kafka_platform.streams.avro import written_of
 from kafka_platform.streams.reserved import RESERVED
 from kafka_platform.streams.spec import EVENT_TIME, StreamFormat, StreamTable
 from kafka_platform.streams.tokens import Kind, SqlFault, Token, tokens, without_comments
+from kafka_platform.streams.types import NOT_NULL
 from kafka_platform.values.words import suggest
 
 MOST_BYTES = 100_000
@@ -93,6 +95,8 @@ def read(sql: str, tables: Mapping[str, StreamTable]) -> Read:
         else:
             views[_view(each, tables, views)] = text
         sources |= _sources(each, tables, views)
+        if each[0].says("INSERT") and tables[each[2].text].format is StreamFormat.AVRO:
+            _check_count(each, _written(each[2], tables[each[2].text]))
     if not inserts:
         raise SqlFault(statements[-1][0], "nothing is written: write INSERT INTO a topic SELECT ...")
     return Read(views=list(views.values()), inserts=inserts, sources=sorted(sources), sinks=sorted(sinks))
@@ -118,21 +122,63 @@ def _sink(statement: Sequence[Token], tables: Mapping[str, StreamTable]) -> str:
     _check_reserved(name)
     if name.text not in tables:
         raise _unknown(name, tables, ())
-    if tables[name.text].format is StreamFormat.AVRO:
-        raise SqlFault(name, f"{name.text!r} has records in Avro, and jobs write JSON: use a topic without a schema")
     if statement[3].says("."):
         raise SqlFault(statement[3], "write the name of a topic alone; one with a dot in it in `backticks`")
+    columns = _written(name, tables[name.text])
     if statement[3].says("("):
-        columns = tables[name.text].types
-        for each in statement[4:]:
-            if each.says(")"):
-                break
-            if each.is_name and each.text not in columns:
-                raise SqlFault(
-                    each,
-                    f"{each.text!r} is not a column of {name.text!r} that is written: {suggest(each.text, columns)}",
-                )
+        _check_listed(statement, columns)
     return name.text
+
+
+def _written(name: Token, table: StreamTable) -> Mapping[str, str]:
+    """The columns of a topic that is written."""
+    if table.format is not StreamFormat.AVRO:
+        return table.types
+    if table.schema is None:
+        raise SqlFault(name, f"{name.text!r} has records in Avro: write the schema that they are to have in schema")
+    try:
+        return written_of(table.schema)
+    except ValueError as error:
+        raise SqlFault(name, f"the schema of {name.text!r} cannot be written: {error}") from None
+
+
+def _check_listed(statement: Sequence[Token], columns: Mapping[str, str]) -> None:
+    """`INSERT INTO orders (id, amount)`: each is there, and none is missing that every record has."""
+    name, listed = statement[2], set[str]()
+    for each in statement[4:]:
+        if each.says(")"):
+            break
+        if each.is_name:
+            if each.text not in columns:
+                message = (
+                    f"{each.text!r} is not a column of {name.text!r} that is written: {suggest(each.text, columns)}"
+                )
+                raise SqlFault(each, message)
+            listed.add(each.text)
+    for column, kind in columns.items():
+        if column not in listed and kind.endswith(NOT_NULL):
+            raise SqlFault(name, f"{column!r} is missing, and every record of {name.text!r} has it: write it too")
+
+
+def _check_count(statement: Sequence[Token], columns: Mapping[str, str]) -> None:
+    """As many columns are selected as the topic has, where that can be seen."""
+    if not statement[3].says("SELECT"):
+        return
+    depth, count = 0, 1
+    for before, each in itertools.pairwise(statement[3:]):
+        if each.says("(", "["):
+            depth += 1
+        elif each.says(")", "]"):
+            depth -= 1
+        elif depth == 0 and each.says(","):
+            count += 1
+        elif depth == 0 and each.says("*") and before.says("SELECT", ",", ".", "DISTINCT", "ALL"):
+            return
+        elif depth == 0 and each.says("FROM", "UNION", "INTERSECT", "EXCEPT") and not before.says("DISTINCT"):
+            break
+    if count != len(columns):
+        wanted = f"{statement[2].text!r} has {len(columns)}: {', '.join(columns)}"
+        raise SqlFault(statement[3], f"it selects {count} columns, and {wanted}")
 
 
 def _view(statement: Sequence[Token], tables: Mapping[str, StreamTable], views: Mapping[str, str]) -> str:

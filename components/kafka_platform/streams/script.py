@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kafka_platform.kafka.secrets import CA_FILE, LOGIN_MODULES
+from kafka_platform.streams.avro import written_of
 from kafka_platform.streams.reading import Read
 from kafka_platform.streams.spec import (
     EVENT_TIME,
@@ -85,7 +86,12 @@ def table(name: str, topic: str, spec: StreamJobSpec, brokers: Brokers, *, is_so
         options |= _source(name, spec)
     if is_sink:
         options |= _sink(name, topic, declared)
-    columns = [f"  {identifier(each)} {kind}" for each, kind in declared.types.items()]
+    types = declared.types
+    if is_sink and declared.format is StreamFormat.AVRO and declared.schema is not None:
+        # Flink takes no other types than those that it makes of the schema.
+        types = written_of(declared.schema)
+        options["avro-confluent.schema"] = declared.schema
+    columns = [f"  {identifier(each)} {kind}" for each, kind in types.items()]
     columns += [f"  {each}" for each in _time(declared)]
     rendered = ",\n".join(f"  {literal(key)} = {literal(value)}" for key, value in sorted(options.items()))
     return f"CREATE TABLE {identifier(topic)} (\n" + ",\n".join(columns) + f"\n) WITH (\n{rendered}\n);\n"

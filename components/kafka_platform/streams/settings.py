@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kafka_platform.kafka import relay
 from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.kube.derived import derived
 from kafka_platform.kube.manifests import selector, text_hash
@@ -10,7 +11,7 @@ from kafka_platform.kube.store import StoreConnection
 from kafka_platform.streams.config import config_yaml, job_id
 from kafka_platform.streams.reading import Read, read
 from kafka_platform.streams.script import Brokers, Registry, script
-from kafka_platform.streams.spec import StreamJobSpec, stream_user_name
+from kafka_platform.streams.spec import StreamFormat, StreamJobSpec, stream_user_name
 
 if TYPE_CHECKING:
     from pulumi import Input
@@ -78,7 +79,7 @@ class StreamJobSettings:
                     user=self.name,
                     registry=None
                     if registry is None
-                    else Registry(url=registry, logs_in=self.registry_login is not None),
+                    else Registry(url=relay.URL if self.relayed else registry, logs_in=self.registry_login is not None),
                 ),
             ),
             connection.bootstrap_servers,
@@ -90,8 +91,13 @@ class StreamJobSettings:
 
     @property
     def registry_login(self) -> "Input[str] | None":
-        """Secret with its login to the registry, if it needs one."""
-        return None if self.registry is None else self.registry.secret
+        """Secret with the login by which Flink itself reads schemas, if it needs one."""
+        return None if self.registry is None or self.relayed else self.registry.secret
+
+    @property
+    def relayed(self) -> bool:
+        """Whether Flink has schemas from a relay: it registers what it writes, and is to have no right to."""
+        return any(self.spec.tables[each].format is StreamFormat.AVRO for each in self.read.sinks)
 
     @property
     def plan(self) -> "Input[str]":

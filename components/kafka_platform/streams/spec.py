@@ -47,7 +47,7 @@ class StreamFormat(Deciding):
     JSON = "json"
     """JSON objects without a prefix."""
     AVRO = "avro"
-    """Avro, each with the id of its schema in the registry, as Confluent's serializers write it. Such a topic can be read."""
+    """Avro, each with the id of its schema in the registry, as Confluent's serializers write it."""
 
 
 def _check_columns(columns: Sequence[str]) -> None:
@@ -77,6 +77,9 @@ class StreamTable(Spec):
     file not for a topic with a schema of Avro, which has them."""
     format: StreamFormat = StreamFormat.JSON
     """How its records are written: json or avro. Default json; in a stack file avro for a topic with a schema of Avro."""
+    schema: str | None = None
+    """With `format: avro`: the schema that written records have, as JSON, which is registered. Required where the SQL writes the topic; in a
+    stack file it is that of the topic."""
     time: str | None = named(check_column, examples=["at"])
     """Column with the time of what a record tells, for windows: BIGINT (milliseconds since 1970), TIMESTAMP(3) or TIMESTAMP_LTZ(3).
     It is the column `event_time`. Default: the time of the record."""

@@ -8,6 +8,8 @@ _SIMPLE = re.compile(
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _FIELD = re.compile(rf"{_NAME.pattern}|`{_NAME.pattern}`")
+NOT_NULL = " NOT NULL"
+"""What ends the type of a column that every record has."""
 _DEEPEST = 10
 TIMES = re.compile(r"BIGINT|TIMESTAMP\(3\)|TIMESTAMP_LTZ\(3\)")
 """What the time of a record may be: milliseconds since 1970, or a point in time."""

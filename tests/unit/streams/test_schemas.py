@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from kafka_platform import RegistryConnection, StreamJobArgs, StreamTable
-from kafka_platform.streams.avro import columns_of
+from kafka_platform.streams.avro import columns_of, written_of
 from kafka_platform.streams.objects import objects
 from kafka_platform.streams.reading import read
 from kafka_platform.streams.spec import StreamFormat
@@ -91,6 +91,108 @@ def test_what_is_no_record_is_no_table(text: str) -> None:
         columns_of(text)
 
 
+def written(kind: Any) -> str:
+    return written_of(json.dumps({"type": "record", "name": "R", "fields": [{"name": "f", "type": kind}]}))["f"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [
+        ("string", "STRING NOT NULL"),
+        (["null", "int"], "INT"),
+        (["double", "null"], "DOUBLE"),
+        ({"type": "string", "logicalType": "uuid"}, "STRING NOT NULL"),
+        ({"type": "int", "logicalType": "date"}, "DATE NOT NULL"),
+        ({"type": "long", "logicalType": "timestamp-millis"}, "TIMESTAMP(3) NOT NULL"),
+        ({"type": "long", "logicalType": "timestamp-micros"}, "TIMESTAMP(6) NOT NULL"),
+        ({"type": "bytes", "logicalType": "decimal", "precision": 10, "scale": 2}, "DECIMAL(10, 2) NOT NULL"),
+        ({"type": "map", "values": ["null", "double"]}, "MAP<STRING NOT NULL, DOUBLE> NOT NULL"),
+        (
+            {"type": "array", "items": {"type": "record", "name": "L", "fields": [{"name": "n", "type": "int"}]}},
+            "ARRAY<ROW<`n` INT NOT NULL> NOT NULL> NOT NULL",
+        ),
+    ],
+)
+def test_the_type_of_a_column_that_is_written(kind: Any, shown: str) -> None:
+    assert written(kind) == shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        (
+            {"type": "enum", "name": "E", "symbols": ["A"]},
+            "its field 'f' is of the type enum, which Flink does not write",
+        ),
+        ({"type": "fixed", "name": "F", "size": 4}, "is of the type fixed, which Flink does not write"),
+        ({"type": "int", "logicalType": "time-millis"}, "is of the type time-millis, which Flink does not write"),
+        (["null", "string", "int"], "is of one of several types"),
+        (["string"], "is of one of several types"),
+        ("shop.Missing", "is of the type 'shop.Missing', which another file defines"),
+        (["null", "R"], "is nested too deeply, or in itself"),
+    ],
+)
+def test_a_field_that_cannot_be_written_is_named(kind: Any, why: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(why)):
+        written(kind)
+
+
+TWO = {
+    "type": "record",
+    "name": "Two",
+    "doc": "it's",
+    "fields": [{"name": "id", "type": "string"}, {"name": "n", "type": ["null", "long"]}],
+}
+SUM: dict[str, Any] = {
+    "type": "record",
+    "name": "Sum",
+    "fields": [
+        {"name": "customer", "type": "string"},
+        {"name": "amount", "type": ["null", "double"], "default": None},
+        {"name": "n", "type": "long"},
+    ],
+}
+WRITTEN = {
+    "orders": StreamTable(columns=["customer STRING", "amount DOUBLE"]),
+    "sums": StreamTable(format=StreamFormat.AVRO, schema=json.dumps(SUM)),
+}
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        (
+            "INSERT INTO sums SELECT customer, amount FROM orders",
+            "line 1, column 18: it selects 2 columns, and 'sums' has 3: customer, amount, n",
+        ),
+        (
+            "INSERT INTO sums SELECT customer, ARRAY[1, 2], MAX(a, b), 1 FROM orders",
+            "it selects 4 columns, and 'sums' has 3",
+        ),
+        ("INSERT INTO sums (customer, amount) SELECT customer, amount FROM orders", "column 13: 'n' is missing"),
+        ("INSERT INTO sums (customer, m, n) SELECT customer, amount, 1 FROM orders", "'m' is not a column of 'sums'"),
+    ],
+)
+def test_what_does_not_fit_the_schema_is_refused(sql: str, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        read(sql, WRITTEN)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO sums SELECT customer, amount, 1 FROM orders",
+        "INSERT INTO sums (n, customer) SELECT 1, customer FROM orders",
+        "INSERT INTO sums SELECT * FROM (SELECT customer, amount, 1 AS n FROM orders)",
+        "INSERT INTO sums SELECT customer, amount IS DISTINCT FROM 3, COUNT(*) FROM orders",
+        "INSERT INTO sums WITH x AS (SELECT customer FROM orders) SELECT customer, 1, 2 FROM x",
+        "INSERT INTO sums SELECT o.* FROM orders o",
+    ],
+)
+def test_what_may_fit_the_schema_is_left_to_flink(sql: str) -> None:
+    assert read(sql, WRITTEN).sinks == ["sums"]
+
+
 class TestObjects:
     REGISTRY = RegistryConnection(url="http://schemas:8085", secret="stream-minutes-registry", namespace="streaming")
 
@@ -114,6 +216,29 @@ class TestObjects:
         keeper = found["manager"]["spec"]["template"]["spec"]["containers"][1]
         assert [each["name"] for each in keeper["volumeMounts"]] == ["turn"]
 
+    def test_flink_writes_by_a_relay_and_has_no_login(self) -> None:
+        sums = {"orders": AVRO, "it-s.sums": StreamTable(format=StreamFormat.AVRO, schema=json.dumps(TWO))}
+        made = settings(tables=ARGS["tables"] | sums)
+        made = type(made)(**{**vars(made), "registry": self.REGISTRY})
+        found = {each.role: each.manifest for each in objects(made)}
+        script = found["config"]["data"]["job.sql"]
+        assert script.count("'avro-confluent.url' = 'http://127.0.0.1:8085'") == 2
+        assert "SASL_INHERIT" not in script
+        assert "  `id` STRING NOT NULL,\n  `n` BIGINT,\n" in script
+        assert "'avro-confluent.schema' = '{" in script
+        tasks, manager = (found[role]["spec"]["template"]["spec"] for role in ("tasks", "manager"))
+        flink, relay = tasks["containers"]
+        assert {each["name"]: each["value"] for each in relay["env"]} == {
+            "RELAY_HEALTH_PORT": "9406",
+            "RELAY_LOGIN": "/etc/kafka-platform/registry",
+            "RELAY_PORT": "8085",
+            "RELAY_URL": "http://schemas:8085",
+        }
+        assert [each["name"] for each in relay["volumeMounts"]] == ["registry"]
+        for container in (flink, *manager["containers"]):
+            assert "registry" not in {each["name"] for each in container["volumeMounts"]}
+        assert "registry" not in {each["name"] for each in manager["volumes"]}
+
     def test_its_pods_reach_the_registry(self) -> None:
         rules = self.manifests()["network"]["spec"]["egress"]
         assert 8085 in {port["port"] for rule in rules for port in rule.get("ports", ())}
@@ -133,7 +258,7 @@ class TestObjects:
                 "tables": ARGS["tables"]
                 | {"it-s.sums": StreamTable(columns=["id STRING", "n BIGINT"], format=StreamFormat.AVRO)}
             },
-            "sql: line 1, column 13: 'it-s.sums' has records in Avro, and jobs write JSON",
+            "sql: line 1, column 13: 'it-s.sums' has records in Avro: write the schema that they are to have in schema",
         ),
     ],
 )
@@ -222,3 +347,20 @@ class TestStacks:
         sql = "INSERT INTO counts SELECT customer, 1 FROM orders"
         said = self.refused(tmp_path, sql, tables={"counts": COUNTS, "orders": {"columns": ["customer STRING"]}})
         assert "streams.minutes.tables.orders.columns: follow from the schema of the topic: remove the key" in said
+
+    def test_a_topic_with_a_schema_is_written(self, tmp_path: Path) -> None:
+        raw = self.raw(tmp_path, "INSERT INTO sums SELECT customer, CAST(amount AS DOUBLE), 1 FROM orders", tables={})
+        (tmp_path / "sum.avsc").write_text(json.dumps(SUM))
+        raw["topics"]["sums"] = {"value": "sum.avsc"}
+        found = run(lambda: Platform(parse(raw, tmp_path), KUBECONFIG) and None)
+        script = found["ConfigMap stream-minutes-config"].inputs["data"]["job.sql"]
+        assert "`customer` STRING NOT NULL,\n  `amount` DOUBLE,\n  `n` BIGINT NOT NULL,\n  `event_time`" in script
+        users = json.loads(found["ConfigMap kafka-declarations"].inputs["data"]["user.stream-minutes"])
+        assert ("topic", "sums") in {(each["resource"], each["name"]) for each in users["acls"]}
+
+    def test_a_schema_that_jobs_cannot_write_names_file_line_and_field(self, tmp_path: Path) -> None:
+        said = self.refused(tmp_path, "INSERT INTO orders SELECT customer, 1, 2, 3 FROM orders")
+        assert (
+            "job.sql, line 1, column 13: the schema of 'orders' cannot be written: its field 'state' is of the type enum"
+            in said
+        )
