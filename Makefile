@@ -11,7 +11,7 @@ WORKERS ?= $(shell echo $$(($$(nproc) * 3)))
 PYTEST := $(ENV) && $(VENV)/bin/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long up down status check registry connect storage flink trino unit cluster e2e bench bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring bench-connect bench-scale bench-fuzz
+.PHONY: help demo test test-long up down status check registry connect storage flink trino edge unit cluster e2e bench bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring bench-connect bench-scale bench-fuzz
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ test: check ## Every test that this machine can run; says why the rest are skipp
 	@$(PYTHON) -m sandbox up
 	@$(PYTEST) --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder tests/e2e tests/cluster tests/unit
 
-test-long: up registry connect storage flink trino ## All tests, also those that need minutes of compiling (once) or of waiting, as each alert by a real fault
+test-long: up registry connect storage flink trino edge ## All tests, also those that need minutes of compiling (once) or of waiting, as each alert by a real fault
 	@$(PYTHON) -m sandbox languages
 	@TEST_LONG=1 $(MAKE) test
 
@@ -63,6 +63,9 @@ flink: $(STAMP) ## Fetches Flink (420 MB), so that tests of stream jobs are not 
 
 trino: $(STAMP) ## Fetches Trino (820 MB), so that tests of queries are not skipped
 	@$(PYTHON) -m sandbox.trino
+
+edge: $(STAMP) ## Compiles the load balancers' controller, so that tests with native clients outside the cluster are not skipped
+	@$(PYTHON) -m sandbox.edge
 
 unit: $(STAMP) ## Tests that need no cluster
 	@$(VENV)/bin/python -m pytest tests/unit

@@ -132,6 +132,9 @@ OBJECT_STORE = Group(
     packages=[("versitygw", "github.com/versity/versitygw/cmd/versitygw")],
     modules="go-versitygw",
 )
+LOAD_BALANCERS = Group(
+    name="load-balancers", what="the load balancers' controller", packages=[("load-balancers", "./cmd/load-balancers")]
+)
 
 
 def digest_of(*parts: str) -> str:

@@ -1,4 +1,4 @@
-"""The command line: `python -m sandbox up | down | status | env | logs | image | languages`."""
+"""The command line: `python -m sandbox up | down | status | env | logs | image | languages | edge`."""
 
 import argparse
 import os
@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from sandbox import choice, environment, kind, packages
+from sandbox import choice, edge, environment, kind, packages
 from sandbox.choice import Mode
 from sandbox.host import SandboxError, lock
 from sandbox.instance import load, state_folder
@@ -133,6 +133,17 @@ def _languages(mode: Mode, state: Path) -> int:
     return 0
 
 
+def _edge(mode: Mode, state: Path, parts: Sequence[str]) -> int:
+    unknown = [part for part in parts if part not in edge.PARTS]
+    if unknown:
+        raise SandboxError(f"{unknown[0]}: no part of the edge: use {', '.join(edge.PARTS)}")
+    if mode is not Mode.PACKAGES:
+        raise SandboxError(f"SANDBOX={mode.value}: install cloud-provider-kind or MetalLB for load balancers")
+    with lock(state / "lock", WAITING):
+        packages.add_edge(state, parts or list(edge.PARTS))
+    return 0
+
+
 def parser() -> argparse.ArgumentParser:
     """What the command takes."""
     made = argparse.ArgumentParser(
@@ -153,6 +164,10 @@ def parser() -> argparse.ArgumentParser:
     image.add_argument("-t", "--tag", required=True, help="its name, such as alerts:1")
     image.add_argument("folder", type=Path, nargs="?", help="the folder with the application and its Dockerfile")
     commands.add_parser("languages", help="compile Pulumi's language host for YAML, which only tests need")
+    outside = commands.add_parser(
+        "edge", help="add what a platform needs to be used from outside; compiled once, in minutes"
+    )
+    outside.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(edge.PARTS)}; default: all")
     return made
 
 
@@ -172,6 +187,8 @@ def main(arguments: Sequence[str]) -> int:
             return _logs(mode, state, chosen.component, chosen.follow)
         if chosen.command == "languages":
             return _languages(mode, state)
+        if chosen.command == "edge":
+            return _edge(mode, state, chosen.parts)
         if chosen.command == "image":
             return _image(mode, state, chosen.tag, chosen.folder)
         return kind.status(state) if mode is Mode.KIND else packages.status(state)

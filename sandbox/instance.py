@@ -99,6 +99,11 @@ class Instance:
         return f"10.{self.subnet}.240.0/20"
 
     @property
+    def balancers(self) -> str:
+        """The range of the load balancers' addresses."""
+        return f"10.{self.subnet}.224.0/24"
+
+    @property
     def api_service(self) -> str:
         """The service address of the API server: the range's first."""
         return f"10.{self.subnet}.240.1"

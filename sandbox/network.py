@@ -44,8 +44,11 @@ def up(instance: Instance) -> int:
             f"address add {instance.host}/24 dev {instance.link}",
             f"link set {instance.link} up",
             *(f"route replace {node.pods} via {node.address} dev {instance.link}" for node in instance.nodes),
-            # Any node translates service addresses; the first does it for this machine.
-            f"route replace {instance.services} via {instance.nodes[0].address} dev {instance.link}",
+            # Any node translates addresses of services and load balancers; the first does it for this machine.
+            *(
+                f"route replace {served} via {instance.nodes[0].address} dev {instance.link}"
+                for served in (instance.services, instance.balancers)
+            ),
         ],
     )
     _batch(hub.pid, ["link set machine master pods up"])

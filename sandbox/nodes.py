@@ -134,7 +134,11 @@ def _setup(instance: Instance, node: Node, *, policies: bool) -> list[list[str]]
         ["mkdir", "-p", "/run/lock", "/run/containerd"],
         # A packet that still has a service's address here was not translated, because kube-proxy has not made its rules
         # yet: refused at once and retried, rather than sent on and remembered by the kernel as a connection to nowhere.
-        *(["iptables", "-w", "-A", chain, "-d", instance.services, "-j", "REJECT"] for chain in ("FORWARD", "OUTPUT")),
+        *(
+            ["iptables", "-w", "-A", chain, "-d", served, "-j", "REJECT"]
+            for chain in ("FORWARD", "OUTPUT")
+            for served in (instance.services, instance.balancers)
+        ),
         *(["iptables", "-w", "-t", "mangle", *rule] for rule in (_POLICIES if policies else ())),
         ["mount", "--make-rshared", "/"],
     ]

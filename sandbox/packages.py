@@ -3,8 +3,9 @@
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from sandbox import (
@@ -17,6 +18,7 @@ from sandbox import (
     cgroups,
     connect,
     control_plane,
+    edge,
     environment,
     flink,
     host,
@@ -248,7 +250,20 @@ def add_object_store(state: Path) -> None:
     _load(state, object_store.object_store_archive)
 
 
-def _load(state: Path, make: Callable[[build.BuildFolders], images.Archive]) -> None:
+def add_edge(state: Path, names: Sequence[str]) -> None:
+    """Brings parts of the edge into the running sandbox.
+
+    Raises:
+        SandboxError: no node runs, one cannot be compiled, or it does not become ready.
+    """
+    parts = [part for name, part in edge.PARTS.items() if name in names]
+    for part in parts:
+        instance = _load(state, partial(edge.archive_of, part=part))
+    with step("starting the edge", f"the edge runs: {', '.join(part.name for part in parts)}"):
+        edge.apply(instance, state / "bin" / "kubectl", parts)
+
+
+def _load(state: Path, make: Callable[[build.BuildFolders], images.Archive]) -> Instance:
     instance = load(state)
     running = [node for node in instance.nodes if recorded(instance, node.name)] if instance else []
     if instance is None or not running:
@@ -257,6 +272,7 @@ def _load(state: Path, make: Callable[[build.BuildFolders], images.Archive]) -> 
     with ThreadPoolExecutor(max_workers=len(running)) as pool:
         changed = list(pool.map(lambda node: _images(instance, node, [archive]), running))
     say(f"{archive.name}: {'imported: new pods use it' if any(changed) else 'the nodes have it already'}")
+    return instance
 
 
 def status(state: Path) -> int:

@@ -185,3 +185,11 @@ def test_times_stand_in_one_column() -> None:
     assert [each.rindex(" ") for each in lines] == [each.rindex(" ") for each in reversed(lines)]
     assert lines[1].endswith(" 1:01")
     assert progress.line("no time") == "sandbox   no time"
+
+
+def test_an_unknown_part_of_the_edge_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SANDBOX", "packages")
+    assert main(["edge", "metallb"]) == 1
+    assert "metallb: no part of the edge: use load-balancers" in capsys.readouterr().err

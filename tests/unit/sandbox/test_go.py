@@ -24,9 +24,9 @@ def test_the_sources_are_formatted(compiler: Path) -> None:
 
 
 @pytest.mark.timeout(2400)
-def test_the_plugins(compiler: Path) -> None:
+def test_the_programs(compiler: Path) -> None:
     environment = os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
-    command = [str(compiler), "test", "-trimpath", "./cmd/plugins/..."]
+    command = [str(compiler), "test", "-trimpath", "./cmd/plugins/...", "./cmd/load-balancers"]
     done = subprocess.run(
         command, cwd=SOURCE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

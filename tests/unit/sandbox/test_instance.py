@@ -31,15 +31,18 @@ def test_no_network_left_is_an_error() -> None:
 
 def test_addresses_lie_in_ranges_that_do_not_overlap() -> None:
     made = instance()
-    pods, services = IPv4Network(made.pods), IPv4Network(made.services)
+    pods, services, balancers = (IPv4Network(each) for each in (made.pods, made.services, made.balancers))
     ranges = [IPv4Network(node.pods) for node in made.nodes]
     assert not pods.overlaps(services)
+    assert not balancers.overlaps(pods)
+    assert not balancers.overlaps(services)
     assert all(each.subnet_of(pods) for each in ranges)
     assert len(set(ranges)) == 3
     assert IPv4Address(made.dns) in services
     for node in made.nodes:
         assert IPv4Address(node.address) not in pods
         assert IPv4Address(node.address) not in services
+        assert IPv4Address(node.address) not in balancers
     assert [node.zone for node in made.nodes] == ["zone-1", "zone-2", "zone-3"]
 
 
