@@ -26,6 +26,7 @@ from infra.connectors.seen import drift, states
 from infra.connectors.workers import Workers
 from tests.connect_process import LocalConnect, needed_plugins, records, wait_for
 from tests.dashboards import asked
+from tests.documented import ROOT
 from tests.harness import PATIENCE, eventually
 from tests.kafka_process import LocalKafka, needed_jars
 from tests.ports import free_ports
@@ -35,6 +36,9 @@ ROWS, CHANGES = 2_000, 1_500
 TOPIC = "shop.public.orders"
 DATABASE_PASSWORD = "password-of-the-source"
 WAREHOUSE_PASSWORD = "password-of-the-sink"
+[_SQL] = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "patterns.md").read_text(), re.DOTALL)
+OUTBOX = _SQL.split("\n", 1)
+"""What docs/patterns.md says: how the table is made, and a transaction that writes to it."""
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +53,7 @@ def postgres() -> Iterator[LocalPostgres]:
         started.sql(
             "create table orders (id bigserial primary key, customer text, amount numeric(12,2), at timestamptz default now());"
             "alter table orders owner to debezium;"
+            f"{OUTBOX[0]} alter table outbox owner to debezium;"
             f"insert into orders (customer, amount) select 'c' || n % 50, n * 1.25 from generate_series(1, {ROWS}) n;",
             "shop",
         )
@@ -65,7 +70,7 @@ def connect(postgres: LocalPostgres) -> Iterator[LocalConnect]:
                 port=postgres.port,
                 database="shop",
                 secret="shop-db",
-                tables=["public.orders"],
+                tables=["public.orders", "public.outbox"],
                 heartbeat="1s",
             )
         ),
@@ -111,6 +116,20 @@ def rows_of(postgres: LocalPostgres, database: str) -> dict[str, str]:
     return dict(line.split("|") for line in postgres.sql("select id, amount from orders", database))
 
 
+def test_an_event_of_the_outbox_arrives_although_its_row_is_gone(
+    postgres: LocalPostgres, connect: LocalConnect
+) -> None:
+    postgres.sql(OUTBOX[1].replace("17, 3, 250", "1000017, '3', 250"), "shop")
+    wait_for(connect.kafka, "shop.public.outbox", Counter(c=1, d=1), 60 * PATIENCE)
+    assert postgres.sql("select count(*) from outbox", "shop") == ["0"]
+    [event] = [
+        change["after"]
+        for _, value in records(connect.kafka, "shop.public.outbox")
+        if value is not None and (change := json.loads(value)["payload"])["op"] == "c"
+    ]
+    assert (event["aggregateid"], json.loads(event["payload"])) == ("17", {"order": 17, "amount": 250})
+
+
 @pytest.mark.long
 def test_nothing_is_lost_or_twice_when_the_worker_is_killed(postgres: LocalPostgres, connect: LocalConnect) -> None:
     wait_for(connect.kafka, TOPIC, Counter(r=ROWS), 60 * PATIENCE)
@@ -148,10 +167,17 @@ def names(connect: LocalConnect) -> set[str]:
 def test_it_shows_what_dashboards_and_alerts_ask_for(connect: LocalConnect) -> None:
     # Tasks may just be moved to the worker that came back.
     eventually("all metrics are shown", lambda: asked("kafka_connect_") | asked("debezium_") <= names(connect))
-    shown = "\n".join(map(connect.metrics, connect.members))
-    assert re.search(r'kafka_connect_worker_connector_running_task_count\{connector="shop"\} 1', shown)
-    assert re.search(r'debezium_millisecondsbehindsource\{connector="shop",system="postgres"\}', shown)
-    assert re.search(r'kafka_connect_sink_sink_record_read_total\{connector="warehouse",task="0"\} [1-9]', shown)
+    wanted = (
+        r'kafka_connect_worker_connector_running_task_count\{connector="shop"\} 1',
+        r'debezium_millisecondsbehindsource\{connector="shop",system="postgres"\}',
+        r'kafka_connect_sink_sink_record_read_total\{connector="warehouse",task="0"\} [1-9]',
+    )
+
+    def missing() -> list[str]:
+        shown = "\n".join(map(connect.metrics, connect.members))
+        return [each for each in wanted if not re.search(each, shown)]
+
+    eventually("they say what runs", lambda: not missing(), 120)
 
 
 def test_no_secret_is_in_a_topic_an_answer_or_a_log(connect: LocalConnect) -> None:
