@@ -17,13 +17,17 @@ import runpy
 import socketserver
 import sys
 import threading
+import time
 import traceback
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from kafka_platform_runtime.supervision import WATCH, Pool
 
 LOOPS: list[asyncio.AbstractEventLoop] = []
 CONTROL = "control"
+APPEARS_SECONDS = 60.0
+T = TypeVar("T")
 
 
 def note_the_loop() -> None:
@@ -59,6 +63,20 @@ def stacks() -> dict[str, list[str]]:
     return found | waiting
 
 
+def task_of(name: str) -> "asyncio.Task[Any]":
+    """A task, once it is there: a program says that it has begun before all of it has."""
+    return _once_there(tasks, name)
+
+
+def _once_there(among: Callable[[], Mapping[str, T]], name: str) -> T:
+    until = time.monotonic() + APPEARS_SECONDS
+    while name not in among():
+        if time.monotonic() > until:
+            raise KeyError(f"{name} is not among {sorted(among())}")
+        time.sleep(0.05)
+    return among()[name]
+
+
 def kill_thread(name: str) -> None:
     """End a thread."""
     pools = [each for each in list(WATCH._pools) if isinstance(each, Pool)]
@@ -67,7 +85,7 @@ def kill_thread(name: str) -> None:
             if thread.name == name:
                 pool._work_queue.put(object())  # type: ignore[arg-type]
                 return
-    ident = threads()[name].ident
+    ident = _once_there(threads, name).ident
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident or 0), ctypes.py_object(SystemExit))
 
 
@@ -90,12 +108,13 @@ def obey(words: list[str]) -> Any:
         case ["stacks"]:
             return stacks()
         case ["cancel", *name]:
-            LOOPS[0].call_soon_threadsafe(tasks()[" ".join(name)].cancel)
+            LOOPS[0].call_soon_threadsafe(task_of(" ".join(name)).cancel)
         case ["raise", *name]:
-            waiter = tasks()[" ".join(name)]._fut_waiter  # type: ignore[attr-defined]
+            waiter = task_of(" ".join(name))._fut_waiter  # type: ignore[attr-defined]
             LOOPS[0].call_soon_threadsafe(waiter.set_exception, RuntimeError("killed"))
         case ["hang", *name]:
             task, _, heart = " ".join(name).partition(" : ")
+            task_of(task)
             LOOPS[0].call_soon_threadsafe(hang, task, heart)
         case ["thread", *name]:
             kill_thread(" ".join(name))
