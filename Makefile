@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 ENV := eval "$$($(PYTHON) -m sandbox env)"
 # Most tests wait most of the time, for pods above all: with one more than there are cores, these idled for 60 to 80 % of it. Each
 # takes up to 2 GB.
-WORKERS ?= $(shell echo $$(($$(nproc) * 3)))
+WORKERS ?= $(shell echo $$(($$(nproc) * 5 / 2)))
 PYTEST := $(ENV) && $(VENV)/bin/python -m pytest
 
 .DEFAULT_GOAL := help
