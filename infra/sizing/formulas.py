@@ -33,7 +33,7 @@ SEGMENT_SECONDS = 7 * 86_400
 REACTION_SECONDS = 30
 """From a step of the load until new pods read (docs/benchmarks.md, Elastic workers: 15 to 30 s)."""
 SURGE_SECONDS = 12
-"""The same where the exporter adds pods (docs/benchmarks.md, Elastic workers: 7.4 s; the rest is reserve)."""
+"""The same where the exporter adds pods (docs/benchmarks.md, Elastic workers: 5.4 and 7.4 s; the rest is reserve)."""
 WEEK_SECONDS = 7 * 86_400
 
 
