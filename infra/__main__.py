@@ -15,12 +15,12 @@ try:
     from infra.affected import AffectedError, affected, changed_files, stack_files
     from infra.catalogue import write as write_catalogue
     from infra.check import STACKS, check, write_schema
-    from infra.connectors.changing import Action
-    from infra.connectors.command import connectors
+    from infra.connectors import arguments as moving
     from infra.dashboards import write as write_dashboards
     from infra.doctor.command import doctor
     from infra.drill import command as drilling
     from infra.drill.victims import Kill, Words
+    from infra.failover.command import failover
     from infra.graph.command import Form, show as show_graph
     from infra.graph.flow import Way
     from infra.probe import probe
@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     """What the command takes."""
     made = argparse.ArgumentParser(
         prog="kafka-platform",
-        description="What can be said about stacks without an engine; all but `probe`, `top`, `doctor`, `connectors`, `query` and `drill` without a Kubernetes cluster too.",
+        description="What can be said about stacks without an engine; all but `probe`, `top`, `doctor`, `connectors`, `failover`, `query` and `drill` without a Kubernetes cluster too.",
         epilog='Tab completion: eval "$(register-python-argcomplete kafka-platform)"',
     )
     commands = made.add_subparsers(required=True, metavar="COMMAND")
@@ -72,6 +72,7 @@ def parser() -> argparse.ArgumentParser:
         _top,
         _doctor,
         _connectors,
+        _failover,
         _query,
         _drill,
         _affected,
@@ -265,39 +266,20 @@ def _doctor(commands: Commands) -> None:
 
 
 def _connectors(commands: Commands) -> None:
+    moving.add_arguments(_command(commands, "connectors", moving.SUMMARY, moving.EXAMPLES, epilog=moving.CODES), _stack)
+
+
+def _failover(commands: Commands) -> None:
     parser = _command(
         commands,
-        "connectors",
-        "show what each connector of a stack does, why one does not work, and what was changed by hand",
-        "prod\nprod --restart shop\nprod --offsets shop\nprod --json",
-        epilog="exit codes: 0 all are as declared; 1 one is not; 2 wrong stack file or usage; 3 it cannot be told",
+        "failover",
+        "say what would be lost and what read twice if a stack took over from the Kafka that it mirrors, and the steps",
+        "second\nsecond --json",
+        epilog="exit codes: 0 it is known; 2 wrong stack file or usage; 3 it cannot be told, or not all",
     )
-    _stack(parser)
-    chosen_one = parser.add_mutually_exclusive_group()
-    for action, summary in (
-        (Action.RESTART, "first restart what has failed of a connector in Kafka Connect"),
-        (Action.PAUSE, "first let it move no more records, until its declaration changes"),
-        (Action.RESUME, "first let it move records again"),
-        (Action.RESTORE, "first set its configuration back to what was deployed last"),
-        (Action.OFFSETS, "show how far it is, and nothing else"),
-        (Action.RESET, "first stop a sink, and let it write every record again"),
-    ):
-        chosen_one.add_argument(f"--{action.value}", metavar="NAME", help=summary)
-    parser.add_argument("--production", metavar="STACK", help="the name of the stack again, to reset in production")
-    parser.add_argument("--json", action="store_true", help="print JSON: docs/operations.md names its keys")
-
-    def run(chosen: argparse.Namespace) -> int:
-        named = {each: getattr(chosen, each.value.replace("-", "_")) for each in Action}
-        action = next((each for each, name in named.items() if name is not None), None)
-        return connectors(
-            chosen.stack,
-            action=action,
-            name="" if action is None else named[action],
-            production=chosen.production,
-            as_data=chosen.json,
-        )
-
-    parser.set_defaults(run=run)
+    _stack(parser, help="name of a stack with mirror: in its file")
+    parser.add_argument("--json", action="store_true", help="print JSON: docs/disaster-recovery.md names its keys")
+    parser.set_defaults(run=lambda chosen: failover(chosen.stack, as_data=chosen.json))
 
 
 def _query(commands: Commands) -> None:

@@ -29,6 +29,7 @@ from kafka_platform import (
     Login,
     MariadbSource,
     Metrics,
+    MirrorSource,
     MongodbSource,
     Operation,
     Plugin,
@@ -36,6 +37,7 @@ from kafka_platform import (
     Pool,
     PostgresSource,
     Quotas,
+    ReplicationSpec,
     Resources,
     Role,
     RunAs,
@@ -56,6 +58,8 @@ from kafka_platform.connect.objects import ConnectSettings
 from kafka_platform.connect.spec import ConnectSpec
 from kafka_platform.entities.strimzi import topic, user
 from kafka_platform.kafka.protocols import Engine
+from kafka_platform.mirror import operated as mirror_operated
+from kafka_platform.mirror.settings import MirrorSettings
 
 PODS = PodSettings(
     pull_secrets=["registry"],
@@ -285,3 +289,27 @@ def connectors(namespace: str = "streaming") -> Iterator[dict[str, Any]]:
         spec=ConnectSpec(pods=3, plugins=plugins, pod_settings=PODS, resources=ConnectResources(cpu_limit="2")),
     )
     yield from (each.manifest for each in operated.objects(made))
+
+
+MIRROR = ReplicationSpec(
+    origin=MirrorSource(
+        name="first",
+        bootstrap_servers="kafka.first.example.com:9093",
+        broker_ports=[9094],
+        username="mirror",
+        secret="first-kafka",
+        ca_secret="first-ca",
+    ),
+    topics=["orders", "shop-*"],
+    exclude=["shop-tmp-*"],
+    groups=["payments-*"],
+    pod_settings=PODS,
+)
+
+
+def mirror(namespace: str = "streaming") -> Iterator[dict[str, Any]]:
+    """The objects of a mirror with everything that it can have."""
+    made = MirrorSettings(
+        name="mirror", namespace=namespace, connection=connection(namespace), image="connect:1", spec=MIRROR
+    )
+    yield from (each.manifest for each in mirror_operated.objects(made))

@@ -157,6 +157,18 @@ from kafka_platform.light.tables import (
     Consistency as Consistency,
     Tombstones as Tombstones,
 )
+from kafka_platform.mirror.component import Replication as Replication, ReplicationArgs as ReplicationArgs
+from kafka_platform.mirror.connectors import (
+    replication_connectors as replication_connectors,
+    replication_source_user as replication_source_user,
+    replication_topics as replication_topics,
+    replication_users as replication_users,
+)
+from kafka_platform.mirror.spec import (
+    MirrorSource as MirrorSource,
+    Naming as Naming,
+    ReplicationSpec as ReplicationSpec,
+)
 from kafka_platform.monitoring.component import (
     MetricsSource as MetricsSource,
     Monitoring as Monitoring,

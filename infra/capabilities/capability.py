@@ -114,6 +114,8 @@ class Program:
     """Systems besides Kafka that it takes data from, or brings data to, as `host:port`."""
     is_source: bool = False
     """Whether it takes data from those systems into Kafka."""
+    only_writes: bool = False
+    """Whether it passes on nothing of the topics here that it may read."""
     when: str | None = None
     """When it runs, if not all the time, such as `0 3 * * *`."""
 

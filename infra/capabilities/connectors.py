@@ -1,7 +1,7 @@
 """The connectors of a stack, and the Kafka Connect that runs some of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import kafka_platform
@@ -30,6 +30,7 @@ from kafka_platform.kafka.entities import Quotas, Topic, User
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.light.spec import LightConnectorSpec
+from kafka_platform.mirror.monitoring import beside
 from kafka_platform.values.forms import shared
 from kafka_platform.values.later import plain
 from kafka_platform.values.names import user_secret
@@ -47,6 +48,7 @@ from infra.capabilities.capability import (
     Scrape,
     Stack,
 )
+from infra.capabilities.mirrors import mirror_quotas, mirrored
 from infra.capabilities.registry import Registry, connection_for
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known, declare
@@ -87,6 +89,8 @@ class Section:
 
     connect: Connect
     connectors: Mapping[str, StackConnector]
+    mirrored: Mapping[str, Connector] = field(default_factory=dict)
+    """Those of the stack's mirror."""
     undecided: Sequence[str] = ()
     """Names of connectors without a kind, which is a fault."""
     engine: Engine
@@ -100,7 +104,7 @@ class Section:
     @property
     def declared(self) -> dict[str, Connector]:
         """As a program declares them."""
-        return {name: each.declared() for name, each in self.connectors.items()}
+        return {**{name: each.declared() for name, each in self.connectors.items()}, **self.mirrored}
 
     @property
     def avro(self) -> dict[str, StackConnector]:
@@ -116,16 +120,27 @@ class Section:
 
     def quotas(self, settings: Core) -> dict[str, Quotas | None]:
         """The limits of each connector's user."""
-        return {
+        own = {
             name: None if each.tenant is None else settings.quotas_of(each.tenant)
             for name, each in self.connectors.items()
         }
+        return {**own, **mirror_quotas(settings)}
 
 
 def connectors_of(settings: Core) -> Mapping[str, StackConnector]:
     """All connectors of a file, whatever runs them."""
     found: Mapping[str, StackConnector] = getattr(settings, KEY)
     return found
+
+
+def all_connectors(settings: Core) -> Mapping[str, Connector]:
+    """All connectors of a file, with those of its mirror."""
+    return {**connectors_of(settings), **mirrored(settings)}
+
+
+def is_light(connector: ConnectorCommon) -> bool:
+    """Whether it is a program of its own, rather than one that Kafka Connect runs."""
+    return connector.kind is not None and not isinstance(connector.kind, ConnectKind)
 
 
 def programs_of(connectors: Mapping[str, StackConnector]) -> dict[str, Program]:
@@ -153,16 +168,20 @@ class KafkaConnect(Capability[Section]):
         every = connectors_of(settings)
         connectors = {name: each for name, each in every.items() if isinstance(each.kind, ConnectKind)}
         undecided = tuple(name for name, each in every.items() if each.kind is None)
-        connect = settings.of(Connect)
-        if not connectors and not undecided and (connect is None or not connect.removed_connectors):
+        connect, mirror = settings.of(Connect), mirrored(settings)
+        if not connectors and not mirror and not undecided and (connect is None or not connect.removed_connectors):
             return None
         return Section(
-            connect=connect or Connect(), connectors=connectors, undecided=undecided, engine=settings.kafka.engine
+            connect=connect or Connect(),
+            connectors=connectors,
+            mirrored=mirror,
+            undecided=undecided,
+            engine=settings.kafka.engine,
         )
 
     def needs(self, section: Section, settings: Core) -> Needs:
         """Passwords; a Kubernetes in which Jobs do not fail by eviction; and it shows metrics."""
-        runs_pods = section.run_by is RunBy.PODS
+        runs_pods, workers = section.run_by is RunBy.PODS, source(CONNECT, section.run_by)
         scrapes = [
             Scrape(
                 source=each,
@@ -171,7 +190,7 @@ class KafkaConnect(Capability[Section]):
                 allowed=plain(section.connect.metrics_namespaces),
             )
             for each in (
-                source(CONNECT, section.run_by),
+                beside(workers) if section.mirrored else workers,
                 *([restarter_source(CONNECT)] if runs_pods else []),
                 *([slots_source(CONNECT)] if watched(section.declared) else []),
             )
@@ -203,14 +222,17 @@ class KafkaConnect(Capability[Section]):
         """The connectors, and the systems that they connect Kafka with."""
         return programs_of(section.connectors)
 
-    def described(self, section: Section) -> str:
-        """How many there are."""
+    def described(self, section: Section) -> str | None:
+        """How many there are; the mirror says itself that it is there."""
+        if not section.connectors:
+            return None
         return "1 connector" if len(section.connectors) == 1 else f"{len(section.connectors):,} connectors"
 
     def faults(self, section: Section, stack: Stack, known: Known) -> Iterator[Fault]:
         """Connectors that cannot run beside each other, unknown topics and tenants, and a Kafka in which none can be."""
         settings = stack.settings
-        yield from kafka_faults(settings, known)
+        if section.connectors or not section.mirrored:  # otherwise the mirror says so
+            yield from kafka_faults(settings, known)
         for name in section.undecided:
             if known(KEY, name):
                 kinds = kinds_of(StackConnector)
@@ -296,18 +318,19 @@ def schema_faults(section: Section, settings: Core, known: Known) -> Iterator[Fa
                 yield Fault(path=("topics", topic, part), message=message)
 
 
-def kafka_faults(settings: Core, known: Known) -> Iterator[Fault]:
-    """Connectors need topics and users of their own, on any engine."""
+def kafka_faults(settings: Core, known: Known, key: str = KEY) -> Iterator[Fault]:
+    """Connectors, or what else has this key, need topics and users of their own, on any engine."""
+    many = key == KEY
     if not settings.manages_entities and known("kafka", "engine") and known("kafka", "adminSecret"):
         yield Fault(
-            path=("connectors",),
-            message="they need topics and users, which an administrator makes: name the administrator's Secret in kafka.adminSecret, or remove the "
-            "key",
+            path=(key,),
+            message=f"{'they need' if many else 'it needs'} topics and users, which an administrator makes: name the administrator's Secret in "
+            "kafka.adminSecret, or remove the key",
         )
     elif settings.manages_entities and not settings.makes_users and known("kafka"):
         yield Fault(
-            path=("connectors",),
-            message=f"each needs a user of its own, and clients log in with {settings.kafka.login}, where whoever runs the Kafka makes "
+            path=(key,),
+            message=f"{'each' if many else 'it'} needs a user of its own, and clients log in with {settings.kafka.login}, where whoever runs the Kafka makes "
             "users: remove the key",
         )
 

@@ -8,9 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kafka_platform.connect.common import connector_user_name
+from kafka_platform.connect.spec import Connector
 from kafka_platform.values.words import suggest
 
-from infra.capabilities.connectors import StackConnector, connectors_of
+from infra.capabilities.connectors import all_connectors, is_light
 from infra.check import STACKS
 from infra.connection import NoAnswerError
 from infra.connectors.changing import DATA_AT_RISK, Action, act
@@ -55,7 +56,7 @@ def connectors(
     file = stack_file(stack, folder)
     try:
         settings = read_stack(file)
-        declared = connectors_of(settings)
+        declared = all_connectors(settings)
         if action is not None:
             fault = _refusal(action, name, declared, settings.namespace) or _at_risk(
                 action, stack, production, settings
@@ -87,13 +88,13 @@ def connectors(
     return WORKS if all(each.is_as_wanted for each in found) else FAULTS
 
 
-def _refusal(action: Action, name: str, declared: Mapping[str, StackConnector], namespace: str) -> str | None:
+def _refusal(action: Action, name: str, declared: Mapping[str, Connector], namespace: str) -> str | None:
     """Why nothing can be done with that connector; None if it can."""
     if name not in declared:
         return f"{name!r} is not a connector of this file: {suggest(name, declared)}"
     if action is Action.RESET and not declared[name].is_sink:
         return f"{name!r} is a source, whose offsets Kafka Connect cannot reset: to read tables again, write Debezium's signal execute-snapshot into the table that signals names, or give the connector another name"
-    if not declared[name].is_light:
+    if not is_light(declared[name]):
         return None
     own = f"deployment/{connector_user_name(name)}"
     if action is Action.RESTART:

@@ -13,7 +13,7 @@ NOT_DECLARED = "not declared: it keeps its last configuration until connect.remo
 MOST_KEYS = 5
 """Settings that are named of those that somebody changed by hand."""
 RUNNING = ConnectorState.RUNNING.value
-FAILED, MISSING, UNKNOWN = "failed", "missing", "unknown"
+FAILED, MISSING, STARTING, UNKNOWN = "failed", "missing", "starting", "unknown"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +48,9 @@ def states(answer: Any) -> dict[str, Seen]:
 def _state(name: str, status: Mapping[str, Any]) -> Seen:
     parts = [status["connector"], *status["tasks"]]
     said = [str(part["state"]).lower() for part in parts]
-    state = "failed" if "failed" in said else "starting" if {*said} & {"unassigned", "restarting"} else said[0]
+    state = "failed" if "failed" in said else STARTING if {*said} & {"unassigned", "restarting"} else said[0]
     if state == RUNNING and not status["tasks"]:
-        state = "starting"
+        state = STARTING
     traces = [str(part.get("trace", "")) for part in parts if part["state"] == "FAILED"]
     working = sum(task["state"] == "RUNNING" for task in status["tasks"])
     return Seen(
@@ -76,10 +76,10 @@ def operated_state(connector: Mapping[str, Any]) -> Seen:
     if reported.get("connector"):
         found = _state(name, {"tasks": [], **reported})
     else:
-        found = Seen(name=name, kind="connector", state="starting")
+        found = Seen(name=name, kind="connector", state=STARTING)
     if status.get("observedGeneration") != metadata.get("generation"):
         return replace(
-            found, state="starting", reason=found.reason or "Strimzi's operator has not seen it yet: does it run?"
+            found, state=STARTING, reason=found.reason or "Strimzi's operator has not seen it yet: does it run?"
         )
     refused = condition(connector, "NotReady")
     if refused.get("status") == "True" and found.state != "failed":

@@ -9,14 +9,14 @@ from typing import Any
 from kafka_platform.connect.applying import COMPONENT as APPLIER_COMPONENT
 from kafka_platform.connect.common import connector_user_name
 from kafka_platform.connect.objects import COMPONENT as CONNECT_COMPONENT, REST_PORT
-from kafka_platform.connect.spec import CONNECT, RunBy, run_by_of
+from kafka_platform.connect.spec import CONNECT, Connector, RunBy, run_by_of
 from kafka_platform.kube.operated import STRIMZI_CLUSTER_LABEL
 from kafka_platform.kube.pods import METRICS_PORT
 from kafka_platform.light.objects import COMPONENT as LIGHT_COMPONENT
 
-from infra.capabilities.connectors import Connect, StackConnector
+from infra.capabilities.connectors import Connect, is_light
 from infra.connection import NoAnswerError
-from infra.connectors.seen import MISSING, NOT_DECLARED, RUNNING, UNKNOWN, Seen, drift, operated_state, states
+from infra.connectors.seen import MISSING, NOT_DECLARED, RUNNING, STARTING, UNKNOWN, Seen, drift, operated_state, states
 from infra.live.cluster import CONFIG_MAPS, KAFKA_CONNECTORS, PODS, Cluster, Manifest
 from infra.live.pods import COMPONENT_LABEL, has_ended, instance, is_ready, is_running
 from infra.live.text import told
@@ -70,18 +70,18 @@ class Workers:
                     found[str(declared["name"])] = dict(declared["config"])
         return found
 
-    def seen(self, declared: Mapping[str, StackConnector]) -> Iterator[Seen]:
+    def seen(self, declared: Mapping[str, Connector]) -> Iterator[Seen]:
         """Each connector of the file, and those that Kafka Connect has besides."""
         known: dict[str, Seen] = {}
         why = ""
-        if any(not each.is_light for each in declared.values()) or self._of(CONNECT_COMPONENT):
+        if any(not is_light(each) for each in declared.values()) or self._of(CONNECT_COMPONENT):
             try:
                 known = self._known()
             except NoAnswerError as error:
                 why = told(error)
         for name, each in sorted(declared.items()):
             kind, wanted = str(each.kind_name), each.state.value
-            if each.is_light:
+            if is_light(each):
                 yield self._light(name, kind, wanted)
             elif why:
                 yield Seen(name=name, kind=kind, state=UNKNOWN, reason=why, wanted=wanted)
@@ -89,7 +89,7 @@ class Workers:
                 missing = Seen(
                     name=name, kind=kind, state=MISSING, reason="Kafka Connect does not have it: deploy the stack"
                 )
-                yield replace(known.get(name, missing), kind=kind, wanted=wanted)
+                yield _idle(each, replace(known.get(name, missing), kind=kind, wanted=wanted))
         for name in sorted(known.keys() - declared.keys()):
             found = known[name]
             yield replace(found, reason=found.reason or self._not_declared(name), drift="", wanted="absent")
@@ -141,6 +141,13 @@ def is_operated(settings: Core) -> bool:
     """Whether Strimzi runs Kafka Connect."""
     connect = settings.of(Connect) or Connect()
     return run_by_of(connect, settings.kafka.engine) is RunBy.STRIMZI
+
+
+def _idle(declared: Connector, found: Seen) -> Seen:
+    """As it was found, unless it has no task because there is nothing to do."""
+    if declared.may_idle and found.state == STARTING and found.tasks == "0/0":
+        return replace(found, state=RUNNING)
+    return found
 
 
 def _parsed(body: bytes) -> Any:

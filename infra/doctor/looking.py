@@ -14,7 +14,7 @@ from kafka_platform.kube.objects import Object
 from kafka_platform.values.later import plain
 
 from infra.capabilities import rendered
-from infra.capabilities.connectors import connectors_of
+from infra.capabilities.connectors import all_connectors
 from infra.capabilities.operators import INSTALLED
 from infra.connection import NoAnswerError
 from infra.connectors.seen import UNKNOWN, Seen as Connector
@@ -246,7 +246,7 @@ def _known_ends(seen: Mapping[str, Sequence[Manifest]]) -> Iterator[tuple[str, d
 
 def _connectors(cluster: Cluster, settings: Settings) -> tuple[list[Connector], list[Note]]:
     """The connectors of a stack that has some, and why something is not known of them."""
-    declared = connectors_of(settings)
+    declared = all_connectors(settings)
     if not declared:
         return [], []
     try:

@@ -112,22 +112,21 @@ def graph_of(settings: Settings) -> Graph:
     """Who may read and write which topics, without those that one program has for itself."""
     stack = Stack(settings, CAPABILITIES)
     topics = sorted(stack.topics)
-    arrows = {arrow for user, declared in stack.users.items() for arrow in _arrows(user, declared, topics)}
-    users = {topic: {each.user for each in own} for topic, own in _grouped(arrows, lambda each: each.topic).items()}
-    shared = {topic for topic in topics if len(users.get(topic, ())) > 1} | settings.topics.keys()
     known = programs_of(settings)
-    whole = Graph(
-        arrows=sorted(arrows),
-        programs={user: known.get(user, Program(kind="platform", name=user)) for user in stack.users},
-    )
+    programs = {user: known.get(user, Program(kind="platform", name=user)) for user in stack.users}
+    arrows = {
+        arrow
+        for user, declared in stack.users.items()
+        for arrow in _arrows(user, declared, topics)
+        if arrow.writes or not programs[user].only_writes
+    }
+    users = {topic: {each.user for each in own} for topic, own in _grouped(arrows, lambda each: each.topic).items()}
+    shared = {topic for topic in topics if len(users.get(topic, ())) > 1} | stack.named_topics.keys()
+    whole = Graph(arrows=sorted(arrows), programs=programs)
     # What is not declared here is of an external Kafka, unless it is one of the platform's internal topics.
     declared = frozenset(topics)
     return whole.of(
-        each
-        for each in arrows
-        if each.topic in shared
-        or whole.programs[each.user].places
-        or (each.topic not in declared and each.user in known)
+        each for each in arrows if each.topic in shared or (each.topic not in declared and each.user in known)
     )
 
 

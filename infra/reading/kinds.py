@@ -70,6 +70,7 @@ _RECORDS = (
     Kind(type="kubernetes:kafka.strimzi.io/v1:Kafka", stateful=True),
     Kind(type="kubernetes:kafka.strimzi.io/v1:KafkaConnect", workload=True, requests_at=_REQUESTS),
     Kind(type="kubernetes:kafka.strimzi.io/v1:KafkaConnector"),
+    Kind(type="kubernetes:kafka.strimzi.io/v1:KafkaMirrorMaker2", workload=True, requests_at=_REQUESTS),
     Kind(type="kubernetes:kafka.strimzi.io/v1:KafkaNodePool", stateful=True, workload=True, requests_at=_REQUESTS),
     Kind(type="kubernetes:kafka.strimzi.io/v1:KafkaTopic", stateful=True, declares=Declares.TOPIC),
     Kind(type="kubernetes:kafka.strimzi.io/v1:KafkaUser", stateful=True, declares=Declares.USER),

@@ -1,11 +1,12 @@
 """What changes of declared connectors mean for the data that they move."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from infra.reading.declarations import removed_names
 from infra.reading.values import at, mapping, text
+from infra.review import mirrors
 from infra.review.changes import Change, Operation
 from infra.review.context import Context
 from infra.review.findings import Finding, Section
@@ -67,6 +68,9 @@ def _of_object(side: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _new(name: str, config: _Config) -> Iterator[Finding]:
+    if mirrors.is_mirror(config):
+        yield mirrors.made(name, config)
+        return
     if "topics" in config:
         yield _leaves(name, config["topics"].split(","), config)
         return
@@ -82,6 +86,8 @@ def _leaves(name: str, topics: list[str], config: _Config) -> Finding:
 
 
 def _deleted(config: _Config) -> str:
+    if mirrors.is_mirror(config):
+        return mirrors.deleted(config)
     if "slot.name" in config:
         return (
             f"deleted: its replication slot {code(config['slot.name'])} in {code(config['database.hostname'])} stays and keeps the "
@@ -96,6 +102,10 @@ def _changed(name: str, was: Mapping[str, Any], is_: Mapping[str, Any]) -> Itera
     old, new = was["config"], is_["config"]
     if was["state"] != is_["state"]:
         yield _connector(Section.DATA, name, _STATES.get(is_["state"], is_["state"]), look=is_["state"] != "running")
+    if mirrors.is_mirror(new):
+        yield from mirrors.changed(name, old, new)
+        yield from _other_settings(name, old, new, mirrors.TOLD)
+        return
     if "topics" not in new:
         moved = [key for key in _STARTS_ANEW if old.get(key) != new.get(key)]
         if _members(old) and not _members(old) & _members(new):
@@ -112,9 +122,13 @@ def _changed(name: str, was: Mapping[str, Any], is_: Mapping[str, Any]) -> Itera
     if any(old.get(key) != new.get(key) for key in _LAKE_TABLES) and _LAKE[0] in old:
         shown = f"appends to {_lake_table(new)} from now on: rows that are in {_lake_table(old)} stay there"
         yield _connector(Section.DATA, name, shown, look=True)
-    keys = {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)} - _TOLD
+    yield from _other_settings(name, old, new, _TOLD)
+
+
+def _other_settings(name: str, old: _Config, new: _Config, told: Container[str]) -> Iterator[Finding]:
+    keys = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key) and key not in told]
     if keys:
-        yield _connector(Section.OTHER, name, f"settings change: {names(sorted(keys))}")
+        yield _connector(Section.OTHER, name, f"settings change: {names(keys)}")
 
 
 def _other_tables(name: str, old: list[str], new: list[str]) -> Iterator[Finding]:

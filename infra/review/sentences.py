@@ -16,6 +16,7 @@ from infra.review.differences import POD
 from infra.review.findings import Finding
 from infra.review.jobs import job
 from infra.review.kafka import kafka
+from infra.review.mirrors import mirror_maker
 from infra.review.network import network_policy
 from infra.review.workloads import autoscaler, workload
 
@@ -72,6 +73,7 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType(
         "Kafka": Sentence(kafka, (r"spec\.kafka\.(config|listeners|authorization|version)",)),
         "KafkaConnect": Sentence(workload, (r"spec\.(replicas|resources)",)),
         "KafkaConnector": Sentence(connector_object, (r"spec\.(class|config|state|tasksMax)",)),
+        "KafkaMirrorMaker2": Sentence(mirror_maker, (r"spec\.(replicas|resources|mirrors)",)),
         "KafkaNodePool": Sentence(workload, (r"spec\.(replicas|storage|resources)",)),
         # What changes of these mean is said of the topics and users.
         "KafkaTopic": Sentence(about=(r"spec\.(partitions|replicas|config)", r"metadata\.annotations\.strimzi")),

@@ -8,7 +8,8 @@ from infra.reading.values import items, known, mapping, text
 from infra.rules.rule import Level, Resource, Rule, one_by_one
 
 _SECRET_NAME = re.compile(r"(?:^|[^a-z])(?:password|passwd|secret|api[_.-]?key|token|private[_.-]?key)$", re.IGNORECASE)
-_ASSIGNED = re.compile(r"""["']?([A-Za-z0-9_.-]+)["']?\s*[=:]\s*["']?([^"'\s,;}]+)""")
+_ASSIGNED = re.compile(r"""["'\\]*([A-Za-z0-9_.-]+)["'\\]*\s*[=:]\s*["'\\]*([^"'\\\s,;}]+)""")
+"""Quotes may have a backslash, as those of a text in JSON do."""
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\s*[A-Za-z0-9+/]{40}")
 _REFERENCE = re.compile(r"^(?:[$/<{\[(%]|file:|null$|none$|true$|false$|\d+$)", re.IGNORECASE)
 """Values that are no secret: variables, paths, numbers, nothing."""

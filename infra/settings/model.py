@@ -8,6 +8,7 @@ from infra.capabilities.exporter import Exporter
 from infra.capabilities.gateway import Gateway
 from infra.capabilities.jobs import Job
 from infra.capabilities.levels import ServiceLevel
+from infra.capabilities.mirrors import Mirror
 from infra.capabilities.operators import (
     CertManagerInstallation,
     DrainCleanerInstallation,
@@ -65,3 +66,5 @@ class Settings(Core):
     """Connectors by name, which move records between Kafka and other systems, each with its own Kafka user."""
     connect: Connect | None = None
     """Settings of Kafka Connect, which runs connectors. Default: two pods where there is a connector for it."""
+    mirror: Mirror | None = None
+    """The mirror, which copies topics of another Kafka to this one, with the offsets of consumer groups. Default: none."""

@@ -14,7 +14,7 @@ from sandbox.host import SandboxError
 from tests import strimzi_api
 from tests.cluster.objects import dry_run, own_namespace
 from tests.gateway_api import GATEWAY_API
-from tests.strimzi_cases import BROKERS, CLUSTERS, connectors, declared, rendered
+from tests.strimzi_cases import BROKERS, CLUSTERS, connectors, declared, mirror, rendered
 
 NAMESPACE = "strimzi-objects"
 
@@ -61,6 +61,17 @@ def test_the_api_server_takes_a_kafka_connect_and_its_connectors(environment: Ma
         return [each.get("spec", each.get("data")) for each in items if each["kind"] != "Deployment"]
 
     assert said(json.loads(done.stdout)["items"]) == said(objects)
+
+
+def test_the_api_server_takes_a_mirror(environment: Mapping[str, str]) -> None:
+    objects = list(mirror(NAMESPACE))
+    done = dry_run(objects, environment)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr, f"warnings: {done.stderr}"
+    taken = json.loads(done.stdout)["items"]
+    assert [each.get("spec", each.get("data")) for each in taken] == [
+        each.get("spec", each.get("data")) for each in objects
+    ]
 
 
 @pytest.mark.usefixtures("keda")

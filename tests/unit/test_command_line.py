@@ -56,7 +56,7 @@ def test_the_shell_completes_commands_and_stacks(line: str, expected: set[str], 
 
 
 @pytest.mark.parametrize(
-    "name", ["check", "schema", "review", "probe", "top", "doctor", "drill", "render", "affected", "ci"]
+    "name", ["check", "schema", "review", "probe", "top", "doctor", "failover", "drill", "render", "affected", "ci"]
 )
 def test_every_help_has_examples_that_parse(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     def helped(*arguments: str) -> str:

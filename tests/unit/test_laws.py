@@ -190,6 +190,7 @@ COMPOSED = {
     "job": {"entities"},
     "light": {"connect", "scaling"},
     "query": {"connect"},
+    "mirror": {"connect"},
     "worker": {"scaling", "entities"},
     "scaling": {"entities"},
     "monitoring": {"exporter", "gateway", "levels", "probe", "worker"},

@@ -104,9 +104,9 @@ class Context:
         """What stands for a key of a Secret of the connector in a configuration."""
         return f"${{directory:{SECRETS}/{self.name}/{folder}:{key}}}"
 
-    def secret_file(self, key: str) -> str:
+    def secret_file(self, key: str, folder: str = OWN) -> str:
         """Path of the file with that key."""
-        return f"{SECRETS}/{self.name}/{OWN}/{key}"
+        return f"{SECRETS}/{self.name}/{folder}/{key}"
 
 
 def check_more(config: Mapping[str, str]) -> None:

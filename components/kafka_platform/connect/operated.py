@@ -64,7 +64,7 @@ half, in which most databases are back; the alert about a failed task does not w
 _CA_FOLDER = "/mnt/kafka-ca"
 """Strimzi mounts volumes below /mnt only."""
 _CA_FILE = f"{_CA_FOLDER}/ca.crt"
-_VERBOSE = "org.apache.kafka.clients"
+VERBOSE = "org.apache.kafka.clients"
 """They log every setting of every client at each start."""
 
 
@@ -152,7 +152,7 @@ def kafka_connect(settings: ConnectSettings) -> Manifest:
         "logging": {
             "loggers": {
                 "logger.clients.level": "WARN",
-                "logger.clients.name": _VERBOSE,
+                "logger.clients.name": VERBOSE,
                 "rootLogger.level": "INFO",
             },
             "type": "inline",

@@ -103,6 +103,11 @@ class Connector(ConnectorCommon):
         """Whether Kafka Connect runs it."""
         return isinstance(self.kind, ConnectKind)
 
+    @property
+    def may_idle(self) -> bool:
+        """Whether it may run without a task."""
+        return False
+
     def written(self, name: str) -> Sequence[str]:
         """The topics that it writes records to, if it has that name."""
         dead_letters = self.dead_letters_of(name)

@@ -232,7 +232,7 @@ def _presented(watched: Watched) -> Iterator[Alert]:
         "KafkaTlsCertificate",
         f"min by (what, server) ({SERVED}{{{own}}}) - time()",
         subject="The TLS certificate ({{ $labels.what }} {{ $labels.server }})",
-        ticket="When it ends clients refuse to connect. Renew what is in its Secret: brokers and the schema registry read it within "
+        ticket="When it ends clients refuse to connect. Renew what its Secret holds; brokers and the schema registry read it within "
         "two minutes.",
         page="When it ends clients refuse to connect; open connections go on until they break. Put a new certificate into its Secret "
         "today.",

@@ -8,6 +8,13 @@ from kafka_platform_runtime.failures import Refused, Transient
 
 PATIENCE_SECONDS = 30.0
 """How long a configuration may be refused by its plugin: it asks the database, which may have just been started."""
+_MAY_IDLE = "mirror.MirrorCheckpointConnector"
+"""It has no task as long as none of its consumer groups has committed anything."""
+_IDLE = {
+    "org.apache.kafka.connect.mirror.MirrorSourceConnector": ": no topic of these is at its source, or it may not see any there: the "
+    "workers' log says of what it fails"
+}
+"""Why a connector that does not fail may have no tasks, by its class."""
 RESTART_SECONDS = 10.0
 """How long something that failed may take to run again once it was restarted."""
 
@@ -87,11 +94,12 @@ class Applier:
         name, status = connector.name, self._connect.status(connector.name)
         if status is None:
             raise Transient(f"connector {name}: Kafka Connect does not report its state yet")
-        if status.is_as(connector.state):
+        plugin = connector.config.get("connector.class", "")
+        if status.is_as(connector.state, may_idle=plugin.endswith(_MAY_IDLE)):
             return
         if status.failure is None:
             self._turn(connector, status.state)
-            raise Transient(f"connector {name}: {status}")
+            raise Transient(f"connector {name}: {status}{'' if status.tasks else _IDLE.get(plugin, '')}")
         since = self._restarted.get(name)
         if since is None:
             # It may have failed of what it was told before.

@@ -27,12 +27,12 @@ class Status:
     tasks: Sequence[str]
     failure: str | None
 
-    def is_as(self, wanted: str) -> bool:
-        """Whether it is `running`, `paused` or `stopped`, with all its tasks."""
+    def is_as(self, wanted: str, *, may_idle: bool = False) -> bool:
+        """Whether it is `running`, `paused` or `stopped`, with all its tasks; `may_idle`: it may have none."""
         states = {self.state, *self.tasks}
         if wanted == "stopped":
             return states == {"STOPPED"}
-        return states == {wanted.upper()} and bool(self.tasks)
+        return states == {wanted.upper()} and (may_idle or bool(self.tasks))
 
     def __str__(self) -> str:
         tasks = ", ".join(sorted(each.lower() for each in self.tasks)) or "none yet"

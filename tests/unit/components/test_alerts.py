@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from kafka_platform.exporter.monitoring import source as exporter_source
 from kafka_platform.gateway.monitoring import source as gateway_source
 from kafka_platform.job.monitoring import source as job_source
 from kafka_platform.job.spec import JobSpec
+from kafka_platform.mirror.monitoring import ALERTS as MIRROR_ALERTS, source as mirror_source
 from kafka_platform.monitoring.alerts import Watched, alerts, rule_groups
 from kafka_platform.monitoring.spec import RUNBOOKS
 from kafka_platform.probe.monitoring import source as probe_source
@@ -48,6 +49,7 @@ SOURCES = [
         connect_source("connect"),
         restarter_source("connect"),
         slots_source("connect"),
+        replace(mirror_source("mirror"), alerts=MIRROR_ALERTS),
         exporter_source("kafka-exporter"),
         gateway_source("gateway"),
         probe_source("latency-probe"),
@@ -181,6 +183,11 @@ def schemas(status: str, values: str) -> dict[str, str]:
 
 def connector(metric: str, values: str, pod: str = "connect-0") -> dict[str, str]:
     return {f'{metric}{{namespace="streaming",connect="connect",connector="shop",pod="{pod}"}}': values}
+
+
+def mirror(metric: str, values: str) -> dict[str, str]:
+    own = 'namespace="streaming",connect="mirror",job="streaming/mirror",topic="orders",partition="0"'
+    return {f"kafka_mirror_{metric}{{{own}}}": values}
 
 
 def tasks(total: str, running: str, paused: str, failed: str) -> dict[str, str]:
@@ -606,6 +613,30 @@ CASES = [
         measured=connector("kafka_connect_errors_deadletterqueue_produce_requests_total", "7x30"),
         at="20m",
     ),
+    Case(
+        alert="MirrorSourceGone",
+        measured=mirror("fetches_total", "0+60x10 600x20"),
+        at="20m",
+        summary="The mirror gets no answer of the Kafka that it mirrors.",
+        labels={"job": "streaming/mirror"},
+    ),
+    Case(alert="MirrorSourceGone", measured=mirror("fetches_total", "0+60x30"), at="20m"),
+    Case(
+        alert="MirrorBehind",
+        measured=mirror("lag_records", "0x5 20000x30"),
+        at="18m",
+        summary="20000 records of topic orders are not mirrored yet.",
+        labels={"topic": "orders"},
+    ),
+    Case(alert="MirrorBehind", measured=mirror("lag_records", "20000x5 100x30"), at="18m"),
+    Case(
+        alert="MirrorLate",
+        measured=mirror("latency_seconds_max", "0.2x5 120x30"),
+        at="18m",
+        summary="Records of topic orders are mirrored 2m 0s after they were written.",
+        labels={"topic": "orders"},
+    ),
+    Case(alert="MirrorLate", measured=mirror("latency_seconds_max", "0.2x5 0.5x30"), at="18m"),
     Case(
         alert="KafkaRecordsLost",
         measured=probe("kafka_probe_lost_total", "0x5 2x20"),

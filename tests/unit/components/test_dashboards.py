@@ -37,7 +37,7 @@ NO_PANEL = {
 }
 """Alerts about dates and an operator, which a line over time says nothing about: the list of alerts on the first dashboard
 has them."""
-WITHOUT_PICTURE = {"connect", "jobs", "query", "restarts", "slots", "storage", "streams"}
+WITHOUT_PICTURE = {"connect", "jobs", "mirror", "query", "restarts", "slots", "storage", "streams"}
 """The platform that is drawn has no Kafka Connect, which would take a database, two images and minutes of load, no object store, no
 stream job and no query engine, whose images are others, and no kube-state-metrics, which tells of jobs."""
 MOST_BYTES = 400_000
@@ -93,6 +93,7 @@ def test_every_panel_asks_for_metrics_that_something_shows() -> None:
         | asked("object_store_")
         | asked("connect_restarter_")
         | asked("connect_slots_")
+        | asked("kafka_mirror_")
         | asked("flink_")
         | asked("query_engine_")
     )

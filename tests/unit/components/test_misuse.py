@@ -180,6 +180,7 @@ DECIDES = {
     "JdbcSink.url": "decides where the network policy lets Kafka Connect go",
     "IcebergCatalog.url": "decides where the network policy lets Kafka Connect go",
     "QueryDatabase.url": "decides where the network policy lets the query engine go",
+    "MirrorSource.bootstrap_servers": "decides where the network policy lets the mirror go",
     "Plugin.connector_class": "is a class of Java",
     "WebhookReceiver.url": "decides where the network policy lets Alertmanager go",
     "Scale.prometheus": "is a query",

@@ -42,6 +42,10 @@ config:
         reads: [bookings]
       sensors:
         mqtt: {host: mqtt.example.com, filters: ["sensors/#"], writes: readings}
+    mirror:
+      origin: {name: first, bootstrapServers: "kafka.first.example.com:9093", username: mirror, secret: first-login}
+      topics: [readings, shop-*]
+      groups: [payments-*]
     probe: {}
 """
 
@@ -96,6 +100,16 @@ def test_connectors_show_the_systems_beyond(stack: str, capsys: pytest.CaptureFi
     assert found["connector-index"]["bringsTo"] == ["search.example.com:443"]
     assert found["connector-sensors"]["takesFrom"] == ["mqtt.example.com:8883"]
     assert found["connector-crm"]["writes"][-1] == "crm.public.people"
+
+
+def test_a_mirror_brings_topics_of_another_kafka(stack: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = programs(capsys, stack)
+    mirror = found["connector-mirror"]
+    assert (mirror["kind"], mirror["name"]) == ("mirror", "first")
+    assert mirror["takesFrom"] == ["kafka.first.example.com:9093"]
+    assert (mirror["writes"], mirror["reads"]) == (["readings", "shop-*"], [])
+    # It has to be allowed to read the topics of the offsets that it sets, and carries no records.
+    assert "connector-mirror-offsets" not in found
 
 
 def test_what_one_program_has_for_itself_is_left_out(stack: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,7 @@ from kafka_platform import (
     PrometheusArgs,
     PrometheusStackArgs,
     QueryEngineArgs,
+    ReplicationArgs,
     SchemaRegistryArgs,
     StreamJobArgs,
     StreamWorkerArgs,
@@ -28,6 +29,7 @@ from kafka_platform import (
 
 from infra.capabilities.connectors import Connect
 from infra.capabilities.gateway import Gateway
+from infra.capabilities.mirrors import Mirror
 from infra.capabilities.operators import (
     CertManagerInstallation,
     DrainCleanerInstallation,
@@ -57,6 +59,7 @@ PAIRS: list[tuple[Any, Any]] = [
     (Prometheus, MonitoringArgs),
     (Prometheus, PrometheusStackArgs),
     (Registry, SchemaRegistryArgs),
+    (Mirror, ReplicationArgs),
     (PrometheusServer, PrometheusArgs),
     (Storage, ObjectStoreArgs),
     (Query, QueryEngineArgs),

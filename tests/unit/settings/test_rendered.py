@@ -70,6 +70,11 @@ COMMON: dict[str, Any] = {
         "tls": {"certificate": "query"},
     },
     "certManager": {},
+    "mirror": {
+        "origin": {"name": "first", "bootstrapServers": "first:9093", "username": "mirror", "secret": "first-login"},
+        "topics": ["payments"],
+        "groups": ["payments-*"],
+    },
     "workers": {"fraud-check": SCALED, "plain": WORKER | {"replicas": 2}},
     "connectors": {
         "shop": {"postgres": SHOP, "tenant": "shop"},

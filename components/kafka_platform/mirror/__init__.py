@@ -1,0 +1,1 @@
+"""Mirrors of topics and consumer groups of another Kafka."""
