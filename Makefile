@@ -11,7 +11,7 @@ WORKERS ?= $(shell echo $$(($$(nproc) * 5 / 2)))
 PYTEST := $(ENV) && $(VENV)/bin/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long up down status check registry connect storage flink trino edge unit cluster e2e bench bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring bench-connect bench-scale bench-fuzz
+.PHONY: help demo test test-long up down status check registry connect storage flink trino edge unit cluster e2e bench bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring bench-connect bench-edge bench-scale bench-fuzz
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,7 +64,7 @@ flink: $(STAMP) ## Fetches Flink (420 MB), so that tests of stream jobs are not 
 trino: $(STAMP) ## Fetches Trino (820 MB), so that tests of queries are not skipped
 	@$(PYTHON) -m sandbox.trino
 
-edge: $(STAMP) ## Compiles the load balancers' controller, so that tests with native clients outside the cluster are not skipped
+edge: $(STAMP) ## Compiles Traefik and cert-manager (ten minutes of processor time), so that tests from outside the cluster are not skipped
 	@$(PYTHON) -m sandbox.edge
 
 unit: $(STAMP) ## Tests that need no cluster
@@ -76,13 +76,16 @@ cluster: up ## Tests against a real API server and engine
 e2e: up ## Tests with real pods and real records
 	@$(PYTEST) tests/e2e
 
-bench: bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring bench-connect bench-scale ## All benchmarks; each ends with one line of JSON
+bench: bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring bench-connect bench-edge bench-scale ## All benchmarks; each ends with one line of JSON
 
 bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring bench-scale: up
 	@$(ENV) && exec $(VENV)/bin/python -m tests.bench.$(subst bench-,,$@)
 
 bench-connect: up connect ## Connectors as a stack renders them, next to the same ones started by hand
 	@$(ENV) && exec $(VENV)/bin/python -m tests.bench.connect
+
+bench-edge: up edge ## Writes through Traefik, next to direct ones
+	@$(ENV) && exec $(VENV)/bin/python -m tests.bench.edge
 
 bench-fuzz: $(STAMP) ## A long fuzz of the HTTP gateway: 20 minutes, or `make bench-fuzz SECONDS=60 SEED=7`
 	@exec $(VENV)/bin/python -m tests.bench.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))

@@ -13,11 +13,13 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sandbox import pins
 from sandbox.host import Command, SandboxError, environment, is_root, lock, logged, run
 from sandbox.progress import step
+from sandbox.stubs import Stub
 
 SOURCE = Path(__file__).resolve().parent / "go"
 UNUSED_DAYS = 30
@@ -48,6 +50,8 @@ class Group:
     """A program and its other names."""
     files: Sequence[tuple[str, str]] = ()
     """Module and path of files that are copied as they are."""
+    stub: Stub | None = None
+    """A package that would bring in much that nobody uses."""
     modules: str = SOURCE.name
     """The folder beside this file whose go.mod and go.sum pin the modules."""
 
@@ -131,6 +135,22 @@ OBJECT_STORE = Group(
     what=f"versitygw {pins.VERSITYGW}",
     packages=[("versitygw", "github.com/versity/versitygw/cmd/versitygw")],
     modules="go-versitygw",
+)
+
+# Its client of certificate authorities knows the SDKs of a hundred providers of DNS, which would take as long as all the rest.
+TRAEFIK = Group(
+    name="traefik",
+    what=f"Traefik {pins.TRAEFIK}",
+    packages=[("traefik", "github.com/traefik/traefik/v3/cmd/traefik")],
+    variables=f"-X github.com/traefik/traefik/v3/pkg/version.Version={pins.TRAEFIK}",
+    stub=Stub(module="github.com/go-acme/lego/v4", package="providers/dns"),
+    modules="go-traefik",
+)
+CERT_MANAGER = Group(
+    name="cert-manager",
+    what=f"cert-manager {pins.CERT_MANAGER}",
+    packages=[("cert-manager", "./cmd/cert-manager")],
+    modules="go-cert-manager",
 )
 LOAD_BALANCERS = Group(
     name="load-balancers", what="the load balancers' controller", packages=[("load-balancers", "./cmd/load-balancers")]
@@ -258,6 +278,8 @@ def _sources(group: Group) -> list[Path]:
                 for path in (group.source / package).rglob("*")
                 if path.is_file() and not path.name.endswith("_test.go")
             ]
+    if group.stub:
+        files += group.stub.files(group.source)
     return sorted(files)
 
 
@@ -327,13 +349,17 @@ def binaries(folders: BuildFolders, group: Group) -> Path:
         target = folder / "bin"
         target.mkdir()
         compiler = go(folders, group.source)
-        for program, package in group.packages:
-            tags = [f"-tags={group.tags}"] if group.tags else []
-            needed = run([compiler, "list", *tags, "-deps", package], env=COMPILING, cwd=group.source)
-            compilation.begin(program, len(needed.splitlines()))
-            command: Command = [compiler, "build", "-v", "-trimpath", f"-ldflags=-s -w {group.variables}"]
-            command += [*tags, "-o", target / program, package]
-            logged(command, log, env=COMPILING, cwd=group.source)
+        with tempfile.TemporaryDirectory() as scratch:
+            source = group.source
+            if group.stub:
+                source = group.stub.place(source, Path(scratch), partial(module_folder, compiler))
+            for program, package in group.packages:
+                tags = [f"-tags={group.tags}"] if group.tags else []
+                needed = run([compiler, "list", *tags, "-deps", package], env=COMPILING, cwd=source)
+                compilation.begin(program, len(needed.splitlines()))
+                command: Command = [compiler, "build", "-v", "-trimpath", f"-ldflags=-s -w {group.variables}"]
+                command += [*tags, "-o", target / program, package]
+                logged(command, log, env=COMPILING, cwd=source)
         for module, path in group.files:
             copied = target / Path(path).name
             copied.write_bytes((module_folder(compiler, group.source, module) / path).read_bytes())

@@ -138,7 +138,10 @@ def _edge(mode: Mode, state: Path, parts: Sequence[str]) -> int:
     if unknown:
         raise SandboxError(f"{unknown[0]}: no part of the edge: use {', '.join(edge.PARTS)}")
     if mode is not Mode.PACKAGES:
-        raise SandboxError(f"SANDBOX={mode.value}: install cloud-provider-kind or MetalLB for load balancers")
+        raise SandboxError(
+            f"SANDBOX={mode.value}: install the official ones: Traefik and cert-manager by their charts, and cloud-provider-kind or MetalLB for load "
+            "balancers"
+        )
     with lock(state / "lock", WAITING):
         packages.add_edge(state, parts or list(edge.PARTS))
     return 0

@@ -1,7 +1,7 @@
-"""The edge: addresses for Services of the type LoadBalancer.
+"""The edge: addresses for Services of the type LoadBalancer, certificates, and Traefik as Ingress and Gateway API controller.
 
-It is brought up when somebody asks for it (`python -m sandbox edge`), as most sandboxes are used from inside. The controller of
-load balancers stands in for a cloud's, or MetalLB.
+Its parts are brought up when somebody asks for them (`python -m sandbox edge`): compiling Traefik and cert-manager from their Go
+modules takes minutes, and most sandboxes are used from inside. The controller of load balancers stands in for a cloud's, or MetalLB.
 """
 
 import string
@@ -30,16 +30,32 @@ class Part:
     name: str
     group: Group
     image: str
+    kinds: tuple[str, str] | None = None
+    """Module with the kinds that it serves, and where they are in it."""
 
 
 PARTS = {
     part.name: part
-    for part in [Part(name="load-balancers", group=build.LOAD_BALANCERS, image=pins.LOAD_BALANCERS_IMAGE)]
+    for part in (
+        Part(name="load-balancers", group=build.LOAD_BALANCERS, image=pins.LOAD_BALANCERS_IMAGE),
+        Part(
+            name="cert-manager",
+            group=build.CERT_MANAGER,
+            image=pins.CERT_MANAGER_IMAGE,
+            kinds=("github.com/cert-manager/cert-manager", "deploy/crds/*cert-manager.io_*.yaml"),
+        ),
+        Part(
+            name="traefik",
+            group=build.TRAEFIK,
+            image=pins.TRAEFIK_IMAGE,
+            kinds=("sigs.k8s.io/gateway-api", "config/crd/standard/gateway.networking.k8s.io_*.yaml"),
+        ),
+    )
 }
 
 
 def layer_of(folders: BuildFolders, part: Part) -> Layer:
-    """Its program, in /usr/local/bin."""
+    """Its program, where Traefik's official image has its own."""
     program = build.binaries(folders, part.group) / part.name
 
     def make(folder: Path) -> None:
@@ -61,14 +77,26 @@ def archive_of(folders: BuildFolders, part: Part) -> Archive:
     return image_archive(folders, image, name=part.image, cache=f"edge-{part.name}-image", doing=doing)
 
 
-def apply(instance: Instance, kubectl: Path, parts: Sequence[Part]) -> None:
-    """Applies the parts, and waits until they run.
+def _kinds(folders: BuildFolders, part: Part) -> list[Path]:
+    if part.kinds is None:
+        return []
+    module, files = part.kinds
+    source = part.group.source
+    return sorted(build.module_folder(build.go(folders, source), source, module).glob(files))
+
+
+def apply(instance: Instance, folders: BuildFolders, kubectl: Path, parts: Sequence[Part]) -> None:
+    """Applies the parts with the kinds that they serve, and waits until they run.
 
     Raises:
         SandboxError: not within READY_SECONDS; with what the cluster reports about it.
     """
     command: Command = [kubectl, "--kubeconfig", instance.kubeconfig]
     applied: Command = [*command, "apply", "--server-side", "--field-manager=sandbox", "--force-conflicts"]
+    definitions = [f"--filename={file}" for part in parts for file in _kinds(folders, part)]
+    if definitions:
+        run([*applied, *definitions])
+        run([*command, "wait", "--for=condition=Established", "--timeout=60s", *definitions])
     texts = [_manifests("namespace", instance)]
     texts += [_manifests(part.name, instance, image=part.image) for part in parts]
     run([*applied, "--filename=-"], stdin="---\n".join(texts))

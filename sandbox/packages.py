@@ -259,8 +259,9 @@ def add_edge(state: Path, names: Sequence[str]) -> None:
     parts = [part for name, part in edge.PARTS.items() if name in names]
     for part in parts:
         instance = _load(state, partial(edge.archive_of, part=part))
+    folders = build.BuildFolders(cache=cache_folder(), logs=instance.logs)
     with step("starting the edge", f"the edge runs: {', '.join(part.name for part in parts)}"):
-        edge.apply(instance, state / "bin" / "kubectl", parts)
+        edge.apply(instance, folders, state / "bin" / "kubectl", parts)
 
 
 def _load(state: Path, make: Callable[[build.BuildFolders], images.Archive]) -> Instance:

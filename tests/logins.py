@@ -37,18 +37,26 @@ class Authority:
 
     Args:
         folder: where all files are.
+        above: an authority that proves this one's certificate. Default: it proves itself.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, above: "Authority | None" = None) -> None:
         self._folder = folder
-        self.ca_file = folder / "ca.crt"
+        self.ca_file, self.key_file = folder / "ca.crt", folder / "ca.key"
+        if above is not None:
+            certificate, key = above.issue("issuing", "/CN=issuing", is_authority=True)
+            shutil.copy(certificate, self.ca_file)
+            shutil.copy(key, self.key_file)
+            return
         openssl(
             folder,
             *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.crt"),
             *("-subj", "/CN=authority"),
         )
 
-    def issue(self, name: str, subject: str, names: str = "", *, days: int = 30) -> tuple[Path, Path]:
+    def issue(
+        self, name: str, subject: str, names: str = "", *, days: int = 30, is_authority: bool = False
+    ) -> tuple[Path, Path]:
         """The files of a certificate and of its key (PKCS#8); it ended yesterday with -1 days."""
         openssl(
             self._folder,
@@ -66,7 +74,9 @@ class Authority:
             ),
         )
         extensions = self._folder / f"{name}.ext"
-        extensions.write_text(f"subjectAltName={names}\n" if names else "")
+        lines = [f"subjectAltName={names}"] if names else []
+        lines += ["basicConstraints=critical,CA:TRUE"] if is_authority else []
+        extensions.write_text("".join(f"{line}\n" for line in lines))
         openssl(
             self._folder,
             *("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"),

@@ -4,6 +4,9 @@ import pytest
 
 from sandbox import build, pins
 from sandbox.build import BuildFolders, Group, cached, digest_of
+from sandbox.stubs import Stub
+from tests.cert_manager_api import CERT_MANAGER_API
+from tests.gateway_api import GATEWAY_API
 
 
 @pytest.fixture
@@ -64,6 +67,31 @@ def test_an_unchanged_group_keeps_its_key_when_another_groups_source_changes(
     assert (before[0] / "one").read_text() == "built\n"
 
 
+def test_a_stub_takes_the_place_of_one_package_of_a_module(tmp_path: Path) -> None:
+    original, source, scratch = (tmp_path / name for name in ("original", "source", "scratch"))
+    for file in ("go.mod", "kept/kept.go", "large/large.go", "large/more/more.go"):
+        (original / file).parent.mkdir(parents=True, exist_ok=True)
+        (original / file).write_text("theirs")
+    ours = source / "there" / "large" / "ours.go"
+    ours.parent.mkdir(parents=True)
+    ours.write_text("ours")
+    (source / "go.mod").write_text("require (\n\tx.dev/x v1.2.3 // indirect\n)\nreplace (\n\tx.dev/x => ./there\n)\n")
+    (source / "go.sum").write_text("x.dev/x v1.2.3 h1:=\n")
+    scratch.mkdir()
+    asked: list[tuple[str, str]] = []
+
+    def fetched(folder: Path, module: str) -> Path:
+        asked.append(((folder / "go.sum").read_text(), module))
+        return original
+
+    stub = Stub(module="x.dev/x", package="large")
+    assert stub.files(source) == [ours]
+    placed = stub.place(source, scratch, fetched) / "there"
+    found = {str(path.relative_to(placed)): path.read_text() for path in placed.rglob("*") if path.is_file()}
+    assert found == {"go.mod": "theirs", "kept/kept.go": "theirs", "large/ours.go": "ours"}
+    assert asked == [("x.dev/x v1.2.3 h1:=\n", "x.dev/x@v1.2.3")]
+
+
 @pytest.mark.parametrize(("version", "taken"), [("go1.20", False), ("go1.25.11", True), ("go1.99.0 X:exp", True)])
 def test_a_go_on_the_path_is_taken_if_it_is_new_enough(
     folders: BuildFolders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, taken: bool
@@ -91,4 +119,9 @@ def test_the_modules_file_names_the_pinned_versions() -> None:
     text = (build.NETWORK_POLICIES.source / "go.mod").read_text()
     assert f"sigs.k8s.io/kube-network-policies v{pins.NETWORK_POLICIES}\n" in text
     assert f"k8s.io/client-go v0.{pins.KUBERNETES.partition('.')[2]}\n" in text
+    text = (build.TRAEFIK.source / "go.mod").read_text()
+    assert f"github.com/traefik/traefik/v3 v{pins.TRAEFIK}\n" in text
+    assert f"{CERT_MANAGER_API.module.replace('@', ' ')}\n" in (build.CERT_MANAGER.source / "go.mod").read_text()
+    assert CERT_MANAGER_API.module.endswith(f"@v{pins.CERT_MANAGER}")
+    assert f"{GATEWAY_API.module.replace('@', ' ')} " in text
     assert f"<kafka>{pins.KAFKA}</kafka>" in (build.SOURCE.parent / "images" / "kafka" / "pom.xml").read_text()

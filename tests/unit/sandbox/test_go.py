@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.build import NETWORK_POLICIES, SOURCE, YAML, BuildFolders, go
+from sandbox.build import CERT_MANAGER, NETWORK_POLICIES, SOURCE, TRAEFIK, YAML, BuildFolders, go
 from sandbox.instance import cache_folder, state_folder
 
 
@@ -16,7 +16,8 @@ def compiler() -> Path:
 
 
 def test_the_sources_are_formatted(compiler: Path) -> None:
-    folders = [str(source / "cmd") for source in (SOURCE, NETWORK_POLICIES.source, YAML.source)]
+    folders = [str(source / "cmd") for source in (SOURCE, NETWORK_POLICIES.source, YAML.source, CERT_MANAGER.source)]
+    folders.append(str(TRAEFIK.source))
     listed = subprocess.run(
         [str(compiler.with_name("gofmt")), "-l", *folders], capture_output=True, text=True, check=True
     )
