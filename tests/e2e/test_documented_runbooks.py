@@ -89,6 +89,7 @@ ELSEWHERE = {
     "component=connect": "the image of Kafka Connect takes minutes to make",
     "deployment/strimzi-cluster-operator": "the operator's chart names it: tests/e2e/test_operator_charts.py",
     "prometheus-grafana": "Grafana's image cannot be had from packages: tests/unit/components has the Secret and the Service",
+    "role,rolebinding kafka-exporter": "tests/e2e/test_elastic.py has an exporter that adds pods",
     "component=schema-registry": "tests/e2e/test_registry.py has a registry",
 }
 LINES = [*kubectl_lines("runbooks"), *kubectl_lines("components")]
