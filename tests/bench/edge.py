@@ -21,7 +21,7 @@ from tests.sandbox_cache import newest_layer
 
 NAMESPACE, HOST = "bench-edge", "data.test"
 TOPIC = "bench"
-SECONDS, RUNS, CONNECTIONS = 5, 5, 16
+SECONDS, RUNS, CONNECTIONS = 5, 3, 16
 PLATFORM: dict[str, Any] = {
     "namespace": NAMESPACE,
     "kafka": {"engine": "embedded", "nodes": 1, "storage": "2Gi", "deletion": "allow"},
