@@ -82,8 +82,10 @@ class Checkout:
 def checkout(environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     made = Checkout(tmp_path_factory.mktemp("checkout"), environment)
     yield made
-    command = ["pulumi", "destroy", "--yes", "--stack", "live", "--non-interactive", "--cwd", str(made.folder)]
-    subprocess.run(command, env=made.environment, check=True, capture_output=True)
+    chosen = ["--stack", "live", "--non-interactive", "--cwd", str(made.folder)]
+    exists = subprocess.run(["pulumi", "stack", *chosen], env=made.environment, check=False, capture_output=True)
+    if exists.returncode == 0:
+        subprocess.run(["pulumi", "destroy", "--yes", *chosen], env=made.environment, check=True, capture_output=True)
 
 
 @pytest.mark.long

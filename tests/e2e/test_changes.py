@@ -158,7 +158,8 @@ def test_a_new_password_replaces_the_old_one(stack: Stack, settings: dict[str, A
 def test_records_outlive_destroy(stack: Stack, settings: dict[str, Any]) -> None:
     """The claims are kept; naming the cluster's id takes them over again."""
     access = ("python3", "/programs/access.py")
-    assert in_pod(NAMESPACE, "client-2", *access, "produce", "orders").strip() == "ok"
+    client_pod(NAMESPACE, "writer", "app", programs=["access.py"])
+    assert in_pod(NAMESPACE, "writer", *access, "produce", "orders").strip() == "ok"
     cluster_id = stack.outputs()["clusterId"]
     stack.destroy()
     assert kubectl("-n", NAMESPACE, "get", "pvc", "-o", "name").split()
