@@ -78,7 +78,7 @@ class KafkaExporter(Capability[Exporter]):
     def needs(self, section: Exporter, settings: Core) -> Needs:
         """A password; and it shows metrics."""
         scrape = Scrape(
-            source=source(KAFKA_EXPORTER),
+            source=source(KAFKA_EXPORTER, surges=section.surge),
             namespace=settings.namespace,
             key=("exporter", "metricsNamespaces"),
             allowed=plain(section.metrics_namespaces),

@@ -10,9 +10,10 @@ FAILED_LOOKS = 30
 _SINCE = "time() - max(kafka_exporter_last_success_timestamp_seconds{$source})"
 
 
-def board() -> Board:
-    """Its dashboard."""
-    return Board(name="exporter", title="Kafka exporter", rows=[_looks(), _surges(), _certificates()])
+def board(*, surges: bool = True) -> Board:
+    """Its dashboard; without `surges`, of one that adds no pods."""
+    rows = [_looks(), *([_surges()] if surges else []), _certificates()]
+    return Board(name="exporter", title="Kafka exporter", rows=rows)
 
 
 def _looks() -> Row:

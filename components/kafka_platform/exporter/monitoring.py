@@ -7,7 +7,7 @@ from kafka_platform.kube.metrics import Alert, Severity, Source
 LATE_SECONDS = 600
 """How old the next record of a group may be before its lag is worth a look: a restarted worker catches up sooner."""
 
-ALERTS = (
+_LOOKS = (
     Alert(
         name="KafkaConsumerLate",
         expression=f"max by (consumergroup, topic) (kafka_consumergroup_lag_seconds{{$source}}) > {LATE_SECONDS} and "
@@ -37,6 +37,8 @@ ALERTS = (
         description="Nobody is told when one of them falls behind. Remove groups that nobody uses, or raise "
         "exporter.topics, exporter.groups or exporter.pairs, and exporter.resources.memory with them.",
     ),
+)
+_SURGES = (
     Alert(
         name="KafkaSurgeFails",
         expression=f"sum(increase(kafka_surge_failures_total{{$source}}[10m])) > {FAILED_LOOKS}",
@@ -46,8 +48,10 @@ ALERTS = (
         description="Pods come when KEDA sees the lag, some twenty seconds later. The exporter's log says why it cannot.",
     ),
 )
+ALERTS = (*_LOOKS, *_SURGES)
 
 
-def source(name: str) -> Source:
-    """Prometheus' source for the program of that name."""
-    return Source(name=name, component=COMPONENT, label="exporter", alerts=ALERTS, boards=[board()])
+def source(name: str, *, surges: bool = True) -> Source:
+    """Prometheus' source for the program of that name; without `surges`, one that adds no pods."""
+    alerts = ALERTS if surges else _LOOKS
+    return Source(name=name, component=COMPONENT, label="exporter", alerts=alerts, boards=[board(surges=surges)])
