@@ -19,7 +19,7 @@ from kafka_platform.kafka.oauth import OAuth
 from kafka_platform.kafka.protocols import SCRAM, Engine, SaslMechanism, SecurityProtocol
 from kafka_platform.kafka.servers import check_bootstrap_servers, public_address
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
-from kafka_platform.values.checks import check_field, check_ports
+from kafka_platform.values.checks import PORT_SCHEMA, check_field, check_ports
 from kafka_platform.values.forms import Spec, formed, label_of_machines, named, namespaces
 from kafka_platform.values.later import Input, known
 from kafka_platform.values.names import check_cluster_id, check_subdomain
@@ -122,7 +122,7 @@ class ExternalSpec(Spec):
         None, check_bootstrap_servers, examples=["kafka.example.com:9092", "a:9092,b:9092"]
     )
     """Bootstrap servers, `host:port`, separated by commas. Required."""
-    broker_ports: Sequence[int] = formed((), check_ports, items={"type": "integer", "minimum": 1, "maximum": 65535})
+    broker_ports: Sequence[int] = formed((), check_ports, items=PORT_SCHEMA)
     """Broker ports that are not in `bootstrap_servers`, which network policies also have to allow. Default: none."""
     security_protocol: SecurityProtocol = SecurityProtocol.SASL_SSL
     """How clients connect. Default SASL_SSL."""

@@ -6,7 +6,7 @@ from dataclasses import MISSING, dataclass
 from kafka_platform.kafka.entities import Acl, AclResource, Operation, User
 from kafka_platform.kafka.servers import check_servers
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
-from kafka_platform.values.checks import check_ports
+from kafka_platform.values.checks import PORT_SCHEMA, check_ports
 from kafka_platform.values.forms import Compute, Spec, duration, formed, memory_of, named, namespaces, processors, wait
 from kafka_platform.values.later import Input
 from kafka_platform.values.names import RUNS_TOPIC, check_label, check_subdomain, check_topic
@@ -84,11 +84,9 @@ class ExporterSpec(Spec):
     tls_servers: Sequence[Input[str]] = formed((), check_servers)
     """Further servers, as `host:port`, whose TLS certificates are watched besides the brokers'. Default: in a stack, those that
     it runs; in a program: none."""
-    tls_server_ports: Sequence[int] = formed((), check_ports, items={"type": "integer", "minimum": 1, "maximum": 65535})
+    tls_server_ports: Sequence[int] = formed((), check_ports, items=PORT_SCHEMA)
     """Ports of the pods behind those servers where a Service has another one, for the network policy. Default: none."""
-    api_ports: Sequence[int] = formed(
-        (443, 6443), check_ports, items={"type": "integer", "minimum": 1, "maximum": 65535}
-    )
+    api_ports: Sequence[int] = formed((443, 6443), check_ports, items=PORT_SCHEMA)
     """Ports of the API servers, for the network policy of an exporter that adds pods. Default: 443 and 6443."""
     resources: KafkaExporterResources = KafkaExporterResources()
     """CPU and memory of the pod. Default: 20m and 256Mi."""

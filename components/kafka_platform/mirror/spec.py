@@ -10,6 +10,7 @@ from kafka_platform.kafka.entities import Quotas
 from kafka_platform.kafka.protocols import SaslMechanism, SecurityProtocol
 from kafka_platform.kafka.servers import check_bootstrap_servers
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
+from kafka_platform.values.checks import PORT_SCHEMA, check_ports
 from kafka_platform.values.forms import Spec, duration, formed, named, namespaces, rate
 from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_label, check_pattern, check_subdomain
@@ -83,7 +84,7 @@ class MirrorSource(Spec):
     topics. Up to 20 of a-z, 0-9 and -. It must not change, or everything is mirrored again."""
     bootstrap_servers: str = formed(MISSING, check_bootstrap_servers, examples=["kafka.example.com:9092"])
     """Its bootstrap servers, `host:port`, separated by commas."""
-    broker_ports: Sequence[int] = ()
+    broker_ports: Sequence[int] = formed((), check_ports, items=PORT_SCHEMA)
     """Ports of its brokers that are not in `bootstrap_servers`, for the network policy. Default: none."""
     security_protocol: SecurityProtocol = SecurityProtocol.SASL_SSL
     """How clients connect. Default SASL_SSL."""

@@ -11,7 +11,7 @@ from dataclasses import MISSING, dataclass
 from kafka_platform.kafka.entities import Acl, User
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings, RunAs
 from kafka_platform.program.clients import Assignment, Commit, OffsetReset, Partitioning, check_clients
-from kafka_platform.values.checks import check_network, check_ports
+from kafka_platform.values.checks import PORT_SCHEMA, check_network, check_ports
 from kafka_platform.values.forms import (
     Compute,
     Spec,
@@ -92,7 +92,7 @@ def _check_targets(ports: Sequence[int]) -> None:
 class Egress(Spec):
     """Another destination that a program's pods may connect to."""
 
-    ports: Sequence[int] = formed(MISSING, _check_targets, items={"type": "integer", "minimum": 1, "maximum": 65535})
+    ports: Sequence[int] = formed(MISSING, _check_targets, items=PORT_SCHEMA)
     """TCP ports, such as 5432."""
     namespace: Input[str] | None = named(check_label, "namespace")
     """Namespace of the destination pods. Default: any."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.streams.types import TIMES, check_column, check_type
-from kafka_platform.values.checks import check_field, check_ports
+from kafka_platform.values.checks import PORT_SCHEMA, check_field, check_ports
 from kafka_platform.values.forms import (
     Compute,
     Spec,
@@ -167,9 +167,7 @@ class StreamJobSpec(Spec):
     """CPU and memory of each TaskManager. Default: 500m and 1Gi."""
     manager: StreamManagerResources = StreamManagerResources()
     """CPU and memory of the JobManager. Default: 250m and 1Gi."""
-    api_ports: Sequence[int] = formed(
-        (443, 6443), _check_api_ports, items={"type": "integer", "minimum": 1, "maximum": 65535}
-    )
+    api_ports: Sequence[int] = formed((443, 6443), _check_api_ports, items=PORT_SCHEMA)
     """Ports that the API server's machines listen on, behind its Service. Default 443 and 6443."""
     metrics_namespaces: Sequence[Input[str]] = namespaces()
     """Namespaces whose pods may read the metrics. Default: that of the stack's `prometheus`; in a program: all."""

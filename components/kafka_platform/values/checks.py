@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Callable, Sequence
+from typing import Final
 from urllib.parse import urlsplit
 
 # A name without dots is a Service of the pod's own namespace.
@@ -15,6 +16,10 @@ def check_field(name: str, check: Callable[..., object], *arguments: object) -> 
         check(*arguments)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
+
+
+PORT_SCHEMA: Final = {"type": "integer", "minimum": 1, "maximum": 65535}
+"""A port in JSON Schema; `check_ports` holds for the same ones."""
 
 
 def check_ports(ports: Sequence[int]) -> None:

@@ -13,7 +13,7 @@ from kafka_platform.program.clients import Assignment
 from kafka_platform.program.logins import check_login
 from kafka_platform.program.spec import ProgramSpec
 from kafka_platform.scaling.spec import Scale, check_scale, scaler_user, scaler_user_name
-from kafka_platform.values.checks import check_field
+from kafka_platform.values.checks import PORT_SCHEMA, check_field
 from kafka_platform.values.forms import Spec, duration, formed, mapping, named, namespaces
 from kafka_platform.values.free_maps import check_lines, check_text
 from kafka_platform.values.later import Input
@@ -109,9 +109,7 @@ class WorkerSpec(ProgramSpec):
     """Secret of that user. Default: `<user>-kafka`, or what the user's declaration says."""
     probes: HealthChecks = HealthChecks()
     """Health checks of the pods. Default: a pod is healthy while its program runs."""
-    ports: Mapping[str, int] = mapping(
-        _check_ports, additionalProperties={"type": "integer", "minimum": 1, "maximum": 65535}
-    )
+    ports: Mapping[str, int] = mapping(_check_ports, additionalProperties=PORT_SCHEMA)
     """Ports of the program by name, such as http, with a Service of the worker's name. Default: none."""
     client_namespaces: Sequence[Input[str]] = namespaces()
     """Namespaces, besides its own, whose pods may connect to `ports`. Default: all."""

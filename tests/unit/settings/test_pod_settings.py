@@ -150,7 +150,7 @@ def test_a_section_adds_to_what_holds_for_all_and_wins(where: str, change: Any) 
 
 def test_a_worker_with_a_user_id_of_its_own_keeps_it_where_the_cluster_decides() -> None:
     worker = {"image": "a:1", "tenant": "shop", "reads": ["orders"], "runAs": 4711, "pullSecrets": ["team"]}
-    found = dict(templates(manifests(declared("embedded", workers={"w": worker}))))
+    found = dict(templates(manifests(declared("embedded", workers={"w": worker}, exporter={}))))
     spec = found["Deployment worker"]["spec"]
     assert {spec["securityContext"][key] for key in ("runAsUser", "runAsGroup", "fsGroup")} == {4711}
     assert spec["imagePullSecrets"] == [{"name": "registry"}, {"name": "team"}]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
 from kafka_platform.kube.tsdb import check_retention, check_storage
-from kafka_platform.values.checks import check_ports
+from kafka_platform.values.checks import PORT_SCHEMA, check_ports
 from kafka_platform.values.form import DURATION, QUANTITY
 from kafka_platform.values.forms import Compute, Spec, duration, formed, memory_of, named, namespaces, processors
 from kafka_platform.values.later import Input
@@ -58,9 +58,7 @@ class PrometheusSpec(Spec):
     """Whether metrics and silences are on persistent volumes. Otherwise they are lost with the pods. Default true."""
     client_namespaces: Sequence[Input[str]] = namespaces()
     """Namespaces whose pods may query it, such as Grafana's. Default: none; use `kubectl port-forward`."""
-    api_ports: Sequence[int] = formed(
-        (443, 6443), _check_api_ports, items={"type": "integer", "minimum": 1, "maximum": 65535}
-    )
+    api_ports: Sequence[int] = formed((443, 6443), _check_api_ports, items=PORT_SCHEMA)
     """Ports that the API server's machines listen on, behind its Service. Default 443 and 6443."""
     resources: PrometheusResources = PrometheusResources()
     """CPU and memory of the pod. Default: 50m and 256Mi."""
