@@ -57,6 +57,29 @@ def looks(
     return DONE if WATCH.death is None else FAILED
 
 
+def say(text: str) -> None:
+    """Prints a line at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+class Trouble:
+    """What keeps a program from what it does: said when it changes, not at each look."""
+
+    def __init__(self) -> None:
+        self._said = ""
+
+    def tell(self, text: str) -> None:
+        """Prints it, unless that was the last one told."""
+        if text != self._said:
+            say(text)
+        self._said = text
+
+    def over(self) -> None:
+        """Forgets it: the next one is said, even if it is the same."""
+        self._said = ""
+
+
 def again(what: str, stop: threading.Event, once: Callable[[], float], longest: float) -> None:
     """Looks until the event is set.
 

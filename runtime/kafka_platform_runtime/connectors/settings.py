@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from kafka_platform_runtime.failures import Refused
+from kafka_platform_runtime.variables import port_of
 
 T = TypeVar("T")
 
@@ -147,8 +148,6 @@ def from_environment(environment: Mapping[str, str]) -> tuple[Connector, Secrets
         text = Path(file).read_bytes()
     except OSError as error:
         raise Refused([f"{FILE_VARIABLE}: {file} cannot be read: {error.strerror}"]) from None
-    port = environment.get(PORT_VARIABLE) or str(DEFAULT_PORT)
-    if not port.isdecimal() or int(port) > 65535:
-        raise Refused([f"{PORT_VARIABLE}: {port!r} is not a port"])
+    port = port_of(PORT_VARIABLE, environment.get(PORT_VARIABLE) or str(DEFAULT_PORT))
     folder = environment.get(SECRET_VARIABLE)
-    return parse(text, Connector, FILE_VARIABLE), Secrets(Path(folder) if folder else None), int(port)
+    return parse(text, Connector, FILE_VARIABLE), Secrets(Path(folder) if folder else None), port

@@ -17,7 +17,7 @@ import threading
 import time
 
 from kafka_platform_runtime.failures import Transient
-from kafka_platform_runtime.looking import again, looks
+from kafka_platform_runtime.looking import Trouble, again, looks, say
 from kafka_platform_runtime.object_store.bucket import Bucket
 from kafka_platform_runtime.object_store.page import Page
 from kafka_platform_runtime.object_store.settings import Settings
@@ -28,30 +28,22 @@ PAUSE_SECONDS = 0.5
 HUNG_SECONDS = 120.0
 
 
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
-
-
 def run(settings: Settings, stop: threading.Event, page: Page) -> None:
     """Look at the bucket until told to stop."""
     bucket = Bucket(settings)
-    said: str | None = None
+    told = Trouble()
 
     def once() -> float:
-        nonlocal said
         begun = time.monotonic()
         try:
             done = bucket.keep()
         except Transient as trouble:
             page.failed(str(trouble))
-            if str(trouble) != said:
-                said = str(trouble)
-                _say(said)
+            told.tell(str(trouble))
             return PAUSE_SECONDS
-        said = None
+        told.over()
         for each in done:
-            _say(each)
+            say(each)
         page.kept(time.monotonic() - begun, len(done))
         return INTERVAL_SECONDS
 

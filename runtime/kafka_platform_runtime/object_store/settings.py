@@ -1,12 +1,12 @@
 """The keeper's configuration: environment variables and the files that they name."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kafka_platform_runtime.failures import Refused
+from kafka_platform_runtime.variables import content_of, port_of
 
 DEFAULT_PORT = 9404
 
@@ -41,12 +41,11 @@ class Settings:
         faults = [f"OBJECT_STORE_{name}: missing" for name, text in given.items() if not text]
         if faults:
             raise Refused(faults)
-        if not given["PORT"].isdigit() or int(given["PORT"]) > 65535:
-            raise Refused([f"OBJECT_STORE_PORT: {given['PORT']!r} is not a port"])
+        port = port_of("OBJECT_STORE_PORT", given["PORT"])
+        declared = content_of("OBJECT_STORE_CONFIG", given["CONFIG"])
         try:
-            declared = json.loads(Path(given["CONFIG"]).read_text(encoding="utf-8"))
             bucket, policy = declared["bucket"], declared["policy"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (KeyError, TypeError) as error:
             raise Refused([f"OBJECT_STORE_CONFIG: {type(error).__name__} in {given['CONFIG']}"]) from None
         try:
             folder = Path(given["CREDENTIALS"])
@@ -58,7 +57,7 @@ class Settings:
             url=given["URL"],
             region=given["REGION"],
             volume=Path(given["VOLUME"]),
-            port=int(given["PORT"]),
+            port=port,
             key=key,
             secret=secret,
             bucket=bucket,

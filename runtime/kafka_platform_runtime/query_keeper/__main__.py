@@ -25,7 +25,7 @@ from collections.abc import Sequence
 
 from kafka_platform_runtime.failures import Refused, Transient
 from kafka_platform_runtime.jobs import DONE, REFUSED
-from kafka_platform_runtime.looking import again, looks
+from kafka_platform_runtime.looking import Trouble, again, looks, say
 from kafka_platform_runtime.query_keeper import catalogs
 from kafka_platform_runtime.query_keeper.engine import Engine
 from kafka_platform_runtime.query_keeper.files import Files
@@ -40,32 +40,24 @@ PAUSE_SECONDS = 1.0
 HUNG_SECONDS = 120.0
 
 
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
-
-
 def run(settings: Settings, stop: threading.Event, page: Page) -> None:
     """Look until told to stop."""
     files, engine = Files(settings), Engine(settings.url)
-    said: str | None = None
+    told = Trouble()
 
     def look() -> float:
-        nonlocal said
         try:
             done = files.keep()
             for each in done:
-                _say(f"{each} written")
+                say(f"{each} written")
             page.wrote(len(done))
             engine.ready()
             page.looked(engine.values())
         except Transient as trouble:
             page.failed(str(trouble))
-            if str(trouble) != said:
-                said = str(trouble)
-                _say(said)
+            told.tell(str(trouble))
             return PAUSE_SECONDS
-        said = None
+        told.over()
         return INTERVAL_SECONDS
 
     schemas = None if settings.registry is None else serve(settings.registry)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kafka_platform_runtime.failures import Refused
-from kafka_platform_runtime.schema_relay.settings import RelaySettings, content_of, port_of
+from kafka_platform_runtime.schema_relay.settings import RelaySettings
+from kafka_platform_runtime.variables import content_of, port_of
 
 
 @dataclass(frozen=True, kw_only=True)

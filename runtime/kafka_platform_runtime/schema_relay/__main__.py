@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from kafka_platform_runtime.failures import Refused
 from kafka_platform_runtime.looking import looks
 from kafka_platform_runtime.schema_relay.server import serve
-from kafka_platform_runtime.schema_relay.settings import RelaySettings, port_of
+from kafka_platform_runtime.schema_relay.settings import RelaySettings
 from kafka_platform_runtime.supervision import WATCH
+from kafka_platform_runtime.variables import port_of
 
 
 @dataclass(frozen=True, kw_only=True)

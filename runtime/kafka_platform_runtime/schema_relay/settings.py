@@ -1,12 +1,10 @@
 """The relay's configuration: environment variables and a file that one of them names."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from kafka_platform_runtime.failures import Refused
+from kafka_platform_runtime.variables import content_of, port_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,18 +38,3 @@ class RelaySettings:
             login=Path(login) if login else None,
             ca_file=environment.get("RELAY_CA_FILE") or None,
         )
-
-
-def port_of(variable: str, text: str) -> int:
-    """A port. Raises `Refused` if it is none."""
-    if not text.isdigit() or int(text) > 65535:
-        raise Refused([f"{variable}: {text!r} is not a port"])
-    return int(text)
-
-
-def content_of(variable: str, file: str) -> Any:
-    """What is in a file of JSON. Raises `Refused` if there is none."""
-    try:
-        return json.loads(Path(file).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Refused([f"{variable}: {type(error).__name__} in {file}"]) from None

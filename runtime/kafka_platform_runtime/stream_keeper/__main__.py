@@ -20,7 +20,7 @@ from pathlib import Path
 
 from kafka_platform_runtime.api_server import ApiServer, ConflictError
 from kafka_platform_runtime.failures import Refused, Transient
-from kafka_platform_runtime.looking import again, looks
+from kafka_platform_runtime.looking import Trouble, again, looks, say
 from kafka_platform_runtime.stream_keeper.cluster import ConfigMaps
 from kafka_platform_runtime.stream_keeper.flink import Flink
 from kafka_platform_runtime.stream_keeper.keeper import Keeper
@@ -28,6 +28,7 @@ from kafka_platform_runtime.stream_keeper.settings import Settings as Job, neede
 from kafka_platform_runtime.stream_keeper.store import S3, Store
 from kafka_platform_runtime.stream_keeper.turn import Turn
 from kafka_platform_runtime.supervision import whereabouts
+from kafka_platform_runtime.variables import port_of
 
 INTERVAL_SECONDS = 2.0
 HUNG_SECONDS = 120.0
@@ -50,9 +51,7 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """Read them. Raises `Refused` if one is missing or wrong."""
-        port = environment.get("STREAM_PORT") or str(DEFAULT_PORT)
-        if not port.isdecimal() or not 0 < int(port) < 65536:
-            raise Refused([f"STREAM_PORT: {port!r} is not a port"])
+        port = port_of("STREAM_PORT", environment.get("STREAM_PORT") or str(DEFAULT_PORT), least=1)
         return cls(
             job=Job.from_environment(environment),
             endpoint=needed(environment, "STREAM_ENDPOINT"),
@@ -60,7 +59,7 @@ class Settings:
             bucket=needed(environment, "STREAM_BUCKET"),
             prefix=needed(environment, "STREAM_PREFIX"),
             turn=Path(environment.get("STREAM_TURN") or "/turn"),
-            port=int(port),
+            port=port,
         )
 
 
@@ -79,22 +78,19 @@ def run(settings: Settings, stop: threading.Event, _: Page) -> None:
         Flink(job.job),
         Store(S3(settings.bucket, settings.endpoint, settings.region), settings.bucket, settings.prefix, job.job),
         Turn(settings.turn),
-        lambda line: print(line, flush=True),
+        say,
     )
-    said = ""
+    told = Trouble()
 
     def once() -> float:
-        nonlocal said
-        trouble = ""
         try:
             keeper.once()
         except (Transient, Refused, ConflictError) as reason:
-            trouble = str(reason)
+            told.tell(str(reason))
         except Exception as error:  # what Flink answers must not end the program
-            trouble = f"unexpected {whereabouts(error)}"
-        if trouble and trouble != said:
-            print(trouble, flush=True)
-        said = trouble
+            told.tell(f"unexpected {whereabouts(error)}")
+        else:
+            told.over()
         return INTERVAL_SECONDS
 
     again("The look at the job", stop, once, INTERVAL_SECONDS + HUNG_SECONDS)
