@@ -3,7 +3,6 @@
 Whoever runs it, a connector has the same configuration, logs in as its own user, and reads its secrets from the same files.
 """
 
-from importlib.resources import files
 from typing import Any
 
 from kafka_platform.connect import slots
@@ -18,38 +17,20 @@ from kafka_platform.connect.egress import allowed_places
 from kafka_platform.connect.kinds import SECRETS
 from kafka_platform.connect.objects import (
     COMPONENT,
-    MEMORY,
-    REST_PORT,
-    RULES,
     SECRETS_VERSION,
-    TERMINATION_SECONDS,
     ConnectSettings,
     mounted_secrets,
     registry_egress,
     secrets_version,
 )
+from kafka_platform.connect.operated_workers import RESTARTS, OperatedWorkers, login_of, trusting
 from kafka_platform.connect.spec import CONNECT, Connector
-from kafka_platform.kafka.client_pods import kafka_ports
 from kafka_platform.kube.derived import derived
-from kafka_platform.kube.manifests import (
-    Manifest,
-    allowed_port,
-    collectors,
-    labels,
-    metadata,
-    network_policy_of,
-    to_names,
-)
+from kafka_platform.kube.manifests import Manifest, labels, metadata
 from kafka_platform.kube.objects import Object, Wait
-from kafka_platform.kube.operated import (
-    READY,
-    STRIMZI_API,
-    STRIMZI_CLUSTER_LABEL,
-    STRIMZI_KIND_LABEL,
-    STRIMZI_OPERATOR,
-)
-from kafka_platform.kube.pods import METRICS_PORT, resources_of, secret_volume, spread_over
-from kafka_platform.kube.strimzi_pods import container_security, pod_fields
+from kafka_platform.kube.operated import READY, STRIMZI_API, STRIMZI_CLUSTER_LABEL
+from kafka_platform.kube.pods import secret_volume
+from kafka_platform.kube.strimzi_pods import container_security
 from kafka_platform.values.names import user_secret
 
 CONNECTOR_COMPONENT = "connector"
@@ -58,14 +39,9 @@ CONNECT_SECONDS = 600
 """How long the workers may take: their image is some 900 MB."""
 CONNECTOR_SECONDS = 300
 """How long a connector may take: the operator looks at each at least every two minutes."""
-RESTARTS = 7
-"""After which the operator leaves a failed connector alone. Its pauses grow from 2 minutes to 30, so that takes about an hour and a
-half, in which most databases are back; the alert about a failed task does not wait for it."""
 _CA_FOLDER = "/mnt/kafka-ca"
 """Strimzi mounts volumes below /mnt only."""
 _CA_FILE = f"{_CA_FOLDER}/ca.crt"
-VERBOSE = "org.apache.kafka.clients"
-"""They log every setting of every client at each start."""
 
 
 def service_name(name: str) -> str:
@@ -73,14 +49,13 @@ def service_name(name: str) -> str:
     return f"{name}-connect-api"
 
 
-def own_labels(name: str) -> dict[str, str]:
-    """The labels that find the workers' pods."""
-    return {STRIMZI_CLUSTER_LABEL: name, STRIMZI_KIND_LABEL: KIND}
+def _workers(settings: ConnectSettings) -> OperatedWorkers:
+    return OperatedWorkers(kind=KIND, component=COMPONENT, name=settings.name, namespace=settings.namespace)
 
 
 def objects(settings: ConnectSettings) -> list[Object]:
     """The workers, what they need, and the connectors."""
-    rules = Object(role="config", manifest=metrics_rules(settings))
+    rules = Object(role="config", manifest=_workers(settings).metrics_rules())
     policy = Object(role="network", manifest=network_policy(settings))
     workers = Object(
         role="workers",
@@ -104,39 +79,11 @@ def objects(settings: ConnectSettings) -> list[Object]:
     return [rules, policy, workers, *connectors, *slots.objects(settings.slots)]
 
 
-def metrics_rules(settings: ConnectSettings) -> Manifest:
-    """What the workers show of themselves and of the connectors."""
-    rules = (files("kafka_platform.connect") / RULES).read_text(encoding="utf-8")
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": metadata(f"{settings.name}-config", settings.namespace, labels(settings.name, COMPONENT)),
-        "data": {RULES: rules},
-    }
-
-
 def network_policy(settings: ConnectSettings) -> Manifest:
-    """The workers reach each other, Kafka and what connectors name; the operator reaches them, and nobody else.
-
-    Strimzi makes a policy of its own, which lets everybody read the metrics.
-    """
-    workers = {"podSelector": {"matchLabels": own_labels(settings.name)}}
-    operator = {"namespaceSelector": {}, "podSelector": {"matchLabels": dict(STRIMZI_OPERATOR)}}
-    return network_policy_of(
-        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        pods={"matchLabels": own_labels(settings.name)},
-        ingress=[
-            {"from": [workers, operator], "ports": [allowed_port(REST_PORT)]},
-            collectors(METRICS_PORT, settings.spec.metrics_namespaces),
-        ],
-        egress=[
-            *to_names(),
-            {"ports": kafka_ports(settings.connection)},
-            {"ports": [allowed_port(REST_PORT)], "to": [workers]},
-            *registry_egress(settings),
-            *allowed_places(place for each in settings.connectors.values() for place in each.kind.places()),
-        ],
-    )
+    """The workers also reach the registry and what connectors name."""
+    places = (place for each in settings.connectors.values() for place in each.kind.places())
+    egress = [*registry_egress(settings), *allowed_places(places)]
+    return _workers(settings).network_policy(settings.connection, settings.spec.metrics_namespaces, egress)
 
 
 def kafka_connect(settings: ConnectSettings) -> Manifest:
@@ -147,33 +94,14 @@ def kafka_connect(settings: ConnectSettings) -> Manifest:
         "bootstrapServers": connection.bootstrap_servers,
         "config": worker_config(settings),
         "groupId": CONNECT,
-        "image": settings.image,
-        "jvmOptions": jvm_options(spec.resources.memory),
-        "logging": {
-            "loggers": {
-                "logger.clients.level": "WARN",
-                "logger.clients.name": VERBOSE,
-                "rootLogger.level": "INFO",
-            },
-            "type": "inline",
-        },
-        "metricsConfig": {
-            "type": "jmxPrometheusExporter",
-            "valueFrom": {"configMapKeyRef": {"key": RULES, "name": f"{settings.name}-config"}},
-        },
-        "replicas": spec.pods,
-        "resources": resources_of(spec.resources),
+        **_workers(settings).spec(settings.image, spec.pods, spec.resources),
         "template": template(settings),
         **topics,
     }
     if settings.logs_in:
-        rendered["authentication"] = {
-            "passwordSecret": {"password": "password", "secretName": user_secret(CONNECT)},
-            "type": derived(lambda mechanism: mechanism.lower(), connection.sasl_mechanism),
-            "username": CONNECT,
-        }
+        rendered["authentication"] = login_of(connection.sasl_mechanism or "", CONNECT, user_secret(CONNECT))
     if connection.ca_secret is not None:
-        rendered["tls"] = {"trustedCertificates": [{"certificate": "ca.crt", "secretName": connection.ca_secret}]}
+        rendered["tls"] = trusting(connection.ca_secret)
     if spec.plugins:
         rendered["plugins"] = [
             {"artifacts": [{"reference": image, "type": "image"}], "name": name}
@@ -201,16 +129,6 @@ def worker_config(settings: ConnectSettings) -> dict[str, str]:
     return found
 
 
-def jvm_options(memory: str) -> Manifest:
-    """Options of the JVM: every part of its memory has a bound, and together they fit into the pod."""
-    heap, *bounds = MEMORY.options(memory)
-    more = {}
-    for each in bounds:
-        name, _, value = each.removeprefix("-XX:").lstrip("+").partition("=")
-        more[name] = value or "true"
-    return {"-XX": dict(sorted(more.items())), "-Xmx": heap.removeprefix("-Xmx")}
-
-
 def template(settings: ConnectSettings) -> Manifest:
     """What the workers' pods carry: the connectors' secrets, each in a folder of its own."""
     mounts, volumes = [], []
@@ -220,21 +138,9 @@ def template(settings: ConnectSettings) -> Manifest:
     if settings.connection.ca_secret is not None:
         volumes.append(secret_volume("kafka-ca", settings.connection.ca_secret, "ca.crt"))
         mounts.append({"mountPath": _CA_FOLDER, "name": "kafka-ca", "readOnly": True})
-    pod: Manifest = {
-        "terminationGracePeriodSeconds": TERMINATION_SECONDS,
-        "topologySpreadConstraints": spread_over(settings.spread, own_labels(settings.name)),
-        "volumes": volumes,
-        **pod_fields(settings.spec.pod_settings),
-    }
-    about = pod.get("metadata", {})
-    annotations = {**about.get("annotations", {}), SECRETS_VERSION: secrets_version(settings.connectors)}
-    # Commands find the workers by this label, whoever runs them.
-    known = {**about.get("labels", {}), "app.kubernetes.io/component": COMPONENT}
-    pod["metadata"] = {"annotations": annotations, "labels": known}
-    return {
-        "connectContainer": {"securityContext": container_security(), "volumeMounts": mounts},
-        "pod": dict(sorted(pod.items())),
-    }
+    annotations = {SECRETS_VERSION: secrets_version(settings.connectors)}
+    pod = _workers(settings).pod(settings.spread, settings.spec.pod_settings, annotations, volumes=volumes)
+    return {"connectContainer": {"securityContext": container_security(), "volumeMounts": mounts}, "pod": pod}
 
 
 def kafka_connector(settings: ConnectSettings, name: str, connector: Connector) -> Manifest:

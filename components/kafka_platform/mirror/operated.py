@@ -3,63 +3,38 @@
 Whoever runs it, MirrorMaker has the same settings. Here its workers and connectors log in as one user, as Strimzi knows one for all.
 """
 
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any
-
 from kafka_platform.connect.configs import shared_properties
 from kafka_platform.connect.egress import allowed_places
-from kafka_platform.connect.objects import REST_PORT, RULES, TERMINATION_SECONDS
-from kafka_platform.connect.operated import RESTARTS, VERBOSE, jvm_options
+from kafka_platform.connect.objects import SECRETS_VERSION
+from kafka_platform.connect.operated_workers import RESTARTS, OperatedWorkers, login_of, trusting
 from kafka_platform.connect.spec import ConnectResources
-from kafka_platform.kafka.client_pods import kafka_ports
 from kafka_platform.kube.declared import version_of
-from kafka_platform.kube.derived import derived
-from kafka_platform.kube.manifests import (
-    Manifest,
-    allowed_port,
-    collectors,
-    labels,
-    metadata,
-    network_policy_of,
-    to_names,
-)
+from kafka_platform.kube.manifests import Manifest, labels, metadata
 from kafka_platform.kube.objects import Object, Wait
-from kafka_platform.kube.operated import (
-    READY,
-    STRIMZI_API,
-    STRIMZI_CLUSTER_LABEL,
-    STRIMZI_KIND_LABEL,
-    STRIMZI_OPERATOR,
-)
-from kafka_platform.kube.pods import METRICS_PORT, resources_of, spread_over
-from kafka_platform.kube.strimzi_pods import container_security, pod_fields
+from kafka_platform.kube.operated import READY, STRIMZI_API
+from kafka_platform.kube.strimzi_pods import container_security
 from kafka_platform.mirror import settings as told
 from kafka_platform.mirror.settings import MirrorSettings
 from kafka_platform.mirror.spec import HERE, MIRROR, MirrorSource
 from kafka_platform.values.names import user_secret
-
-if TYPE_CHECKING:
-    from pulumi import Input
 
 COMPONENT = "mirror"
 KIND = "KafkaMirrorMaker2"
 PODS = 2
 READY_SECONDS = 600
 """How long the workers and both connectors may take: their image is some 900 MB."""
-SECRETS_VERSION = "kafka-platform/secrets"
 _OWN_LOGIN = ("config.providers", "connector.client.config.override.policy", "plugin.discovery")
 """Beginnings of settings of a shared Kafka Connect: here no connector refers to files, or logs in as a user of its own. Plugins are
 looked for as Strimzi does it."""
 
 
-def own_labels(name: str) -> dict[str, str]:
-    """The labels that find the workers' pods."""
-    return {STRIMZI_CLUSTER_LABEL: name, STRIMZI_KIND_LABEL: KIND}
+def _workers(settings: MirrorSettings) -> OperatedWorkers:
+    return OperatedWorkers(kind=KIND, component=COMPONENT, name=settings.name, namespace=settings.namespace)
 
 
 def objects(settings: MirrorSettings) -> list[Object]:
     """The mirror, and what it needs."""
-    rules = Object(role="config", manifest=metrics_rules(settings))
+    rules = Object(role="config", manifest=_workers(settings).metrics_rules())
     policy = Object(role="network", manifest=network_policy(settings))
     mirror = Object(
         role="mirror",
@@ -72,54 +47,18 @@ def objects(settings: MirrorSettings) -> list[Object]:
     return [rules, policy, mirror]
 
 
-def metrics_rules(settings: MirrorSettings) -> Manifest:
-    """What the workers show of themselves and of the mirror."""
-    rules = (files("kafka_platform.connect") / RULES).read_text(encoding="utf-8")
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": metadata(f"{settings.name}-config", settings.namespace, labels(settings.name, COMPONENT)),
-        "data": {RULES: rules},
-    }
-
-
 def network_policy(settings: MirrorSettings) -> Manifest:
-    """The workers reach each other and both Kafkas; the operator reaches them, and nobody else."""
-    workers = {"podSelector": {"matchLabels": own_labels(settings.name)}}
-    operator = {"namespaceSelector": {}, "podSelector": {"matchLabels": dict(STRIMZI_OPERATOR)}}
-    return network_policy_of(
-        metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        pods={"matchLabels": own_labels(settings.name)},
-        ingress=[
-            {"from": [workers, operator], "ports": [allowed_port(REST_PORT)]},
-            collectors(METRICS_PORT, settings.spec.metrics_namespaces),
-        ],
-        egress=[
-            *to_names(),
-            {"ports": kafka_ports(settings.connection)},
-            {"ports": [allowed_port(REST_PORT)], "to": [workers]},
-            *allowed_places(settings.spec.origin.places()),
-        ],
-    )
+    """The workers also reach the other Kafka."""
+    places = allowed_places(settings.spec.origin.places())
+    return _workers(settings).network_policy(settings.connection, settings.spec.metrics_namespaces, places)
 
 
 def mirror_maker(settings: MirrorSettings) -> Manifest:
     """The workers and the mirror."""
     spec = settings.spec
     rendered: Manifest = {
-        "image": settings.image,
-        "jvmOptions": jvm_options((spec.resources or ConnectResources()).memory),
-        "logging": {
-            "loggers": {"logger.clients.level": "WARN", "logger.clients.name": VERBOSE, "rootLogger.level": "INFO"},
-            "type": "inline",
-        },
-        "metricsConfig": {
-            "type": "jmxPrometheusExporter",
-            "valueFrom": {"configMapKeyRef": {"key": RULES, "name": f"{settings.name}-config"}},
-        },
+        **_workers(settings).spec(settings.image, spec.pods or PODS, spec.resources or ConnectResources()),
         "mirrors": [mirror(settings)],
-        "replicas": spec.pods or PODS,
-        "resources": resources_of(spec.resources or ConnectResources()),
         "target": target(settings),
         "template": template(settings),
     }
@@ -127,7 +66,7 @@ def mirror_maker(settings: MirrorSettings) -> Manifest:
         "apiVersion": STRIMZI_API,
         "kind": KIND,
         "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
-        "spec": rendered,
+        "spec": dict(sorted(rendered.items())),
     }
 
 
@@ -145,9 +84,9 @@ def target(settings: MirrorSettings) -> Manifest:
         "statusStorageTopic": f"{MIRROR}-status",
     }
     if connection.sasl_mechanism is not None:
-        found["authentication"] = _login(connection.sasl_mechanism, MIRROR, user_secret(MIRROR))
+        found["authentication"] = login_of(connection.sasl_mechanism, MIRROR, user_secret(MIRROR))
     if connection.ca_secret is not None:
-        found["tls"] = _tls(connection.ca_secret)
+        found["tls"] = trusting(connection.ca_secret)
     return found
 
 
@@ -181,35 +120,15 @@ def source(declared: MirrorSource) -> Manifest:
     """The other Kafka."""
     found: Manifest = {"alias": declared.name, "bootstrapServers": declared.bootstrap_servers}
     if declared.sasl is not None:
-        found["authentication"] = _login(declared.sasl.value, declared.username or "", declared.secret or "")
+        found["authentication"] = login_of(declared.sasl.value, declared.username or "", declared.secret or "")
     if declared.encrypted:
-        found["tls"] = _tls(declared.ca_secret) if declared.ca_secret is not None else {"trustedCertificates": []}
+        found["tls"] = trusting(declared.ca_secret) if declared.ca_secret is not None else {"trustedCertificates": []}
     return found
-
-
-def _login(mechanism: "Input[str]", username: str, secret: "Input[str]") -> Manifest:
-    found: Any = {
-        "passwordSecret": {"password": "password", "secretName": secret},
-        "type": derived(lambda word: word.lower(), mechanism),
-        "username": username,
-    }
-    return found  # type: ignore[no-any-return]
-
-
-def _tls(secret: "Input[str]") -> Manifest:
-    return {"trustedCertificates": [{"certificate": "ca.crt", "secretName": secret}]}
 
 
 def template(settings: MirrorSettings) -> Manifest:
     """What the workers' pods carry."""
-    pod: Manifest = {
-        "terminationGracePeriodSeconds": TERMINATION_SECONDS,
-        "topologySpreadConstraints": spread_over(settings.spread, own_labels(settings.name)),
-        **pod_fields(settings.spec.pod_settings),
-    }
-    about = pod.get("metadata", {})
     source = settings.spec.origin
     version = version_of([str(source.secret), str(source.ca_secret), settings.spec.password_version])
-    known = {**about.get("labels", {}), "app.kubernetes.io/component": COMPONENT}
-    pod["metadata"] = {"annotations": {**about.get("annotations", {}), SECRETS_VERSION: version}, "labels": known}
-    return {"connectContainer": {"securityContext": container_security()}, "pod": dict(sorted(pod.items()))}
+    pod = _workers(settings).pod(settings.spread, settings.spec.pod_settings, {SECRETS_VERSION: version})
+    return {"connectContainer": {"securityContext": container_security()}, "pod": pod}
