@@ -1,7 +1,7 @@
 """Columns of a schema of Avro. No Pulumi."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,13 +129,7 @@ def _written(value: Any, namespace: str, types: Mapping[str, Any], depth: int) -
 def _written_plain(value: Mapping[str, Any], namespace: str, types: Mapping[str, Any], depth: int) -> str:
     kind, logical = value.get("type"), value.get("logicalType")
     if kind == "record":
-        own = _space(value, namespace)
-        parts = [
-            f"`{each['name']}` {_written(each.get('type'), own, types, depth + 1)}" for each in value.get("fields", [])
-        ]
-        if not parts:
-            raise _NoColumn("has no fields")
-        return f"ROW<{', '.join(parts)}>"
+        return _row(value, namespace, types, depth, _written)
     if kind == "array":
         return f"ARRAY<{_written(value.get('items'), namespace, types, depth + 1)}>"
     if kind == "map":
@@ -147,6 +141,21 @@ def _written_plain(value: Mapping[str, Any], namespace: str, types: Mapping[str,
     if kind not in _PRIMITIVES or (kind in ("int", "long") and logical is not None):
         raise _NoColumn(f"is of the type {logical or kind}, which Flink does not write")
     return _PRIMITIVES[str(kind)]
+
+
+def _row(
+    value: Mapping[str, Any],
+    namespace: str,
+    types: Mapping[str, Any],
+    depth: int,
+    column: Callable[[Any, str, Mapping[str, Any], int], str],
+) -> str:
+    """A record's type; `column` says that of a field."""
+    own = _space(value, namespace)
+    parts = [f"`{each['name']}` {column(each.get('type'), own, types, depth + 1)}" for each in value.get("fields", [])]
+    if not parts:
+        raise _NoColumn("has no fields")
+    return f"ROW<{', '.join(parts)}>"
 
 
 def _define(value: Any, namespace: str, types: dict[str, Any]) -> None:
@@ -199,13 +208,7 @@ def _complex(value: Mapping[str, Any], namespace: str, types: Mapping[str, Any],
     if not isinstance(kind, str):
         return _type(kind, namespace, types, depth + 1)
     if kind in ("record", "error"):
-        own = _space(value, namespace)
-        parts = [
-            f"`{each['name']}` {_type(each.get('type'), own, types, depth + 1)}" for each in value.get("fields", [])
-        ]
-        if not parts:
-            raise _NoColumn("has no fields")
-        return f"ROW<{', '.join(parts)}>"
+        return _row(value, namespace, types, depth, _type)
     if kind == "array":
         return f"ARRAY<{_type(value.get('items'), namespace, types, depth + 1)}>"
     if kind == "map":
