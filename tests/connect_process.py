@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-import pytest
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 from kafka_platform import Connector, KafkaConnection, connect_topics, connect_users
 from kafka_platform.connect.applying import data_of
@@ -37,7 +36,7 @@ from kafka_platform_runtime.connect_restarter.restarts import FIRST_SECONDS, LON
 from tests.kafka_process import LocalKafka, java, needed_agent, needed_jars
 from tests.ports import free_ports
 from tests.provisioning import Bench
-from tests.sandbox_cache import newest_layer, unpacked
+from tests.sandbox_cache import needed_layer, unpacked
 
 START_SECONDS = 240.0
 STOP_SECONDS = 30.0
@@ -46,9 +45,7 @@ CREDENTIALS = "/etc/kafka-platform/credentials"
 
 def needed_plugins() -> Path:
     """The folder of the plugins; the test is skipped, with the reason, where nobody has fetched them."""
-    layer = newest_layer("connect")
-    if layer is None:
-        pytest.skip("no plugins of Kafka Connect: `make connect` fetches them (300 MB)")
+    layer = needed_layer("connect", "no plugins of Kafka Connect: `make connect` fetches them (300 MB)")
     needed_jars()
     return unpacked(layer, "unpacked") / "opt" / "kafka" / "plugins"
 

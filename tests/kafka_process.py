@@ -23,7 +23,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from tests.ports import free_ports
-from tests.sandbox_cache import cache, newest_layer, unpacked
+from tests.sandbox_cache import cache, needed_layer, newest_layer, unpacked
 
 JARS_VARIABLE = "KAFKA_JARS_DIR"
 ADMIN_USER = "admin"
@@ -69,9 +69,7 @@ def find_jars() -> Path | None:
 
 def needed_agent() -> Path:
     """The JMX agent that the sandbox keeps for the runtime image; the test is skipped where there is none."""
-    layer = newest_layer("agent")
-    if layer is None:
-        pytest.skip("no JMX agent: `python3 -m sandbox up` fetches it once")
+    layer = needed_layer("agent", "no JMX agent: `python3 -m sandbox up` fetches it once")
     return next(unpacked(layer, "libs", below="opt/kafka-platform/agent/").glob("*.jar"))
 
 

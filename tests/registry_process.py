@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-import pytest
 from kafka_platform import KafkaConnection, RegistryRole, RegistryUser
 from kafka_platform.kafka.properties import java_properties
 from kafka_platform.registry.logins import roles_of, users_secret
@@ -23,7 +22,7 @@ from kafka_platform.registry.spec import REGISTRAR, RegistrySpec
 
 from tests.kafka_process import LocalKafka
 from tests.ports import free_ports
-from tests.sandbox_cache import newest_layer, unpacked
+from tests.sandbox_cache import needed_layer, unpacked
 
 START_SECONDS = 240.0
 STOP_SECONDS = 30.0
@@ -33,9 +32,7 @@ ANSWER_SECONDS = 90.0
 
 def needed_registry() -> Path:
     """The folder of the image's files; the test is skipped, with the reason, where nobody has made it."""
-    layer = newest_layer("registry")
-    if layer is None:
-        pytest.skip("no schema registry: `make registry` fetches it (159 MB)")
+    layer = needed_layer("registry", "no schema registry: `make registry` fetches it (159 MB)")
     return unpacked(layer, "unpacked")
 
 

@@ -6,6 +6,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+import pytest
+
 
 def cache() -> Path:
     """The folder in which the sandbox keeps what it has made."""
@@ -16,6 +18,14 @@ def newest_layer(kind: str) -> Path | None:
     """The layer of this kind that was made last, such as `kafka`; None if there is none."""
     layers = (each for each in cache().glob(f"{kind}-*/layer.tar") if "-image-" not in each.parent.name)
     return max(layers, key=lambda layer: layer.stat().st_mtime, default=None)
+
+
+def needed_layer(kind: str, why: str) -> Path:
+    """That layer; the test is skipped where there is none, with `why`: what is missing, and who makes it."""
+    layer = newest_layer(kind)
+    if layer is None:
+        pytest.skip(why)
+    return layer
 
 
 def unpacked(layer: Path, name: str, below: str | None = None) -> Path:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-import pytest
 from kafka_platform import KafkaConnection, QueryReader
 from kafka_platform.kube.pods import HTTP_PORT
 from kafka_platform.query.catalogs import CREDENTIALS, FOLDER
@@ -29,7 +28,7 @@ from infra.query.statement import Ask, StatementError, run
 from sandbox.registry import JAVA
 from tests.kafka_process import LocalKafka
 from tests.ports import free_ports
-from tests.sandbox_cache import newest_layer, unpacked
+from tests.sandbox_cache import needed_layer, unpacked
 
 START_SECONDS = 300.0
 STOP_SECONDS = 30.0
@@ -39,9 +38,7 @@ PASSWORD = "password of "
 
 def needed_trino() -> Path:
     """The folder of its image's files; the test is skipped, with the reason, where nobody has fetched them."""
-    layer = newest_layer("trino")
-    if layer is None:
-        pytest.skip("no Trino: `make trino` fetches it (820 MB, once)")
+    layer = needed_layer("trino", "no Trino: `make trino` fetches it (820 MB, once)")
     return unpacked(layer, "unpacked")
 
 

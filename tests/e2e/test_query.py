@@ -16,7 +16,7 @@ from sandbox.pins import REGISTRY_IMAGE, TRINO_IMAGE
 from tests.dashboards import asked
 from tests.e2e.conftest import MakeStack
 from tests.harness import ROOT, Stack, client_pod, eventually, forwarded, get, in_pod, kubectl
-from tests.sandbox_cache import newest_layer
+from tests.sandbox_cache import needed_layer
 from tests.tiers import IS_LONG
 
 NAMESPACE, SHOP = "e2e-query", "e2e-query-shop"
@@ -129,8 +129,7 @@ def _files() -> Iterator[None]:
         ("trino", "`make trino` fetches it (820 MB, once)"),
         ("registry", "`make registry` fetches it"),
     ):
-        if newest_layer(layer) is None:
-            pytest.skip(f"no {layer}: {make}")
+        needed_layer(layer, f"no {layer}: {make}")
     for tag in (TRINO_IMAGE, REGISTRY_IMAGE):
         subprocess.run([sys.executable, "-m", "sandbox", "image", "--tag", tag], cwd=ROOT, check=True)
     FOLDER.mkdir(exist_ok=True)

@@ -17,7 +17,7 @@ from sandbox.pins import FLINK_IMAGE, OBJECT_STORE_IMAGE, REGISTRY_IMAGE
 from tests.e2e.conftest import MakeStack
 from tests.harness import ROOT, Stack, client_pod, eventually, forwarded, get, in_pod, kubectl
 from tests.s3_process import needed_versitygw
-from tests.sandbox_cache import newest_layer
+from tests.sandbox_cache import needed_layer
 
 NAMESPACE = "e2e-stream-schemas"
 FOLDER = ROOT / "stacks" / NAMESPACE
@@ -128,8 +128,7 @@ while time.monotonic() < end:
 def _files() -> Iterator[None]:
     needed_versitygw()
     for layer in ("flink", "registry"):
-        if newest_layer(layer) is None:
-            pytest.skip(f"no {layer}: `make {layer}` fetches it")
+        needed_layer(layer, f"no {layer}: `make {layer}` fetches it")
     FOLDER.mkdir(exist_ok=True)
     files = {"order.avsc": json.dumps(SCHEMA), "copy.avsc": json.dumps(COPY), "big.sql": SQL, "copies.sql": COPIES}
     for name, content in files.items():

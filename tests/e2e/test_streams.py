@@ -24,7 +24,7 @@ from tests.dashboards import asked
 from tests.e2e.conftest import MakeStack
 from tests.harness import ROOT, Stack, client_pod, eventually, forwarded, get, in_pod, kubectl
 from tests.s3_process import needed_versitygw
-from tests.sandbox_cache import newest_layer
+from tests.sandbox_cache import needed_layer
 from tests.tiers import IS_LONG
 
 NAMESPACE = "e2e-streams"
@@ -91,8 +91,7 @@ while time.monotonic() < end:
 @pytest.fixture(scope="module", autouse=True)
 def _images() -> Iterator[None]:
     needed_versitygw()
-    if newest_layer("flink") is None:
-        pytest.skip("no Flink: `make flink` fetches it (400 MB, once)")
+    needed_layer("flink", "no Flink: `make flink` fetches it (400 MB, once)")
     FOLDER.mkdir(exist_ok=True)
     file = FOLDER / "minutes.sql"
     file.write_text(SQL)
