@@ -1,9 +1,11 @@
 """What a stack uses and does not make, and the refusal of a stack whose Kubernetes cluster lacks it, before anything is changed."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from kafka_platform.cluster.embedded.listeners import RouteVersion
 from kafka_platform.kube.manifests import Manifest
 from kafka_platform.kube.object_id import ObjectId
 from kafka_platform.values.words import suggest
@@ -60,7 +62,7 @@ class Need:
 def check_needed(settings: Core, cluster: Cluster) -> None:
     """Raises `ValueError`, with a line for each, if the cluster lacks an object that the stack uses. What cannot be told is no fault."""
     manifests = [each.object.manifest for each in rendered(settings)]
-    found = list(missing_kinds(settings, manifests, cluster))
+    found = [*missing_kinds(settings, manifests, cluster), *missing_routes(manifests, cluster)]
     found += missing(needed(settings, manifests), frozenset(made_namespaces(settings)), cluster)
     if found:
         raise ValueError(
@@ -116,6 +118,34 @@ def missing_kinds(settings: Core, objects: Sequence[Manifest], cluster: Cluster)
                 f"{key}: the cluster does not know the kind {kind} ({api_version}): install its operator, or write "
                 f"{key}: {{install: true}}"
             )
+
+
+def missing_routes(objects: Sequence[Manifest], cluster: Cluster) -> Iterator[str]:
+    """A sentence for each kind of the Gateway API that the stack uses, and the cluster does not serve."""
+    group = "gateway.networking.k8s.io"
+    used = {(each["apiVersion"], each["kind"]) for each in objects if each["apiVersion"].startswith(f"{group}/")}
+    for api_version, kind in sorted(used):
+        if cluster.serves(api_version, kind) is not False:
+            continue
+        told = f"{kind}: the cluster does not know the kind {kind} ({api_version})"
+        others = [each.value for each in RouteVersion if f"{group}/{each.value}" != api_version]
+        served = [each for each in others if kind == "TLSRoute" and cluster.serves(f"{group}/{each}", kind)]
+        if served:
+            yield f"{told}, but serves it as {served[0]}: write kafka.listeners.external.routeVersion: {served[0]}"
+        else:
+            yield f"{told}: {_INSTALL_ROUTES}"
+    by_strimzi = [
+        each
+        for each in objects
+        if each["kind"] == "Kafka" and '"type": "tlsroute"' in json.dumps(each["spec"]["kafka"]["listeners"])
+    ]
+    if by_strimzi and all(cluster.serves(f"{group}/{each}", "TLSRoute") is False for each in _ROUTES_OF_STRIMZI):
+        yield f"TLSRoute: the cluster does not know the kind TLSRoute, which Strimzi makes for the brokers: {_INSTALL_ROUTES}"
+
+
+_ROUTES_OF_STRIMZI = ("v1", "v1alpha3", "v1alpha2")
+"""Versions of which its operator may know one."""
+_INSTALL_ROUTES = "install the Gateway API with it: https://gateway-api.sigs.k8s.io/guides"
 
 
 def missing(needs: Sequence[Need], made_by_stack: frozenset[str], cluster: Cluster) -> Iterator[str]:

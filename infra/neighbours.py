@@ -1,8 +1,10 @@
-"""What a stack shares with another of the same folder by mistake: the names by which callers come."""
+"""The names by which callers come: what a stack shares with another of the same folder by mistake, and ports behind them."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path as File
 
+from kafka_platform.gateway.controllers import IngressController, controller_of
 from kafka_platform.kafka.protocols import Engine
 from kafka_platform.values.words import Path
 
@@ -30,8 +32,8 @@ def hosts(settings: Settings) -> Iterator[tuple[str, Path]]:
         yield f"{external.host}:{external.port}", (*path, "port")
     else:
         yield external.host, (*path, "host")
-    if external.bootstrap is not None:
-        yield external.bootstrap, (*path, "bootstrap")
+        if external.expose in (Expose.TLS_ROUTE, Expose.INGRESS) or external.bootstrap is not None:
+            yield external.bootstrap_host, (*path, "host" if external.bootstrap is None else "bootstrap")
 
 
 def advice(settings: Settings, file: File) -> list[Fault]:
@@ -39,7 +41,7 @@ def advice(settings: Settings, file: File) -> list[Fault]:
     own = dict(hosts(settings))
     if not own:
         return []
-    found: list[Fault] = []
+    found = list(_ports_of_chart(settings))
     for other in sorted(stack_names(file.parent)):
         neighbour = stack_file(other, file.parent)
         if neighbour.resolve() != file.resolve() and _mentions(neighbour, own):
@@ -51,9 +53,22 @@ def advice(settings: Settings, file: File) -> list[Fault]:
                     "remove it there first",
                 )
                 for host, path in own.items()
-                if host in theirs
+                if any(_same(host, their) for their in theirs)
             ]
     return found
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether both are, or contain, one name."""
+    return one == other or any(_contains(*pair) for pair in ((one, other), (other, one)))
+
+
+def _contains(pattern: str, host: str) -> bool:
+    brokers = re.escape(pattern).replace(re.escape(_NODE_ID), "[0-9]+")
+    return _NODE_ID in pattern and re.fullmatch(brokers, host) is not None
+
+
+_NODE_ID = "{nodeId}"
 
 
 def _mentions(file: File, own: dict[str, Path]) -> bool:
@@ -62,7 +77,28 @@ def _mentions(file: File, own: dict[str, Path]) -> bool:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeError):
         return False
-    return any(host.partition(":")[0] in text for host in own)
+    # The first label may be written otherwise there, as a pattern.
+    domains = [host.partition(":")[0].partition(".")[2] or host for host in own]
+    return any(domain in text for domain in domains)
+
+
+def _ports_of_chart(settings: Settings) -> Iterator[Fault]:
+    """Gateways for Traefik with the usual port, where its chart has another one at the pods."""
+    gateway = settings.of(Gateway)
+    if gateway is not None and gateway.expose is not None and gateway.expose.port is None:
+        yield from _advised(gateway.expose.gateway_class, ("gateway", "expose", "port"))
+    external = settings.kafka.listeners.external
+    if settings.kafka.engine is not Engine.EXTERNAL and external is not None and external.listener_port is None:
+        yield from _advised(external.gateway_class, ("kafka", "listeners", "external", "listenerPort"))
+
+
+def _advised(gateway_class: str | None, path: Path) -> Iterator[Fault]:
+    if gateway_class is not None and controller_of(gateway_class) is IngressController.TRAEFIK:
+        yield Fault(
+            path=path,
+            message=f"Traefik takes the port of a Gateway for that of its entry point, which its chart calls 8443: write "
+            f"{path[-1]}: 8443, unless yours is 443: without such an entry point nothing is served",
+        )
 
 
 def _hosts_of(file: File) -> Iterator[tuple[str, Path]]:

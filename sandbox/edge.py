@@ -30,8 +30,8 @@ class Part:
     name: str
     group: Group
     image: str
-    kinds: tuple[str, str] | None = None
-    """Module with the kinds that it serves, and where they are in it."""
+    kinds: Sequence[tuple[str, str]] = ()
+    """Modules with the kinds that it serves, and where they are in each."""
 
 
 PARTS = {
@@ -42,13 +42,16 @@ PARTS = {
             name="cert-manager",
             group=build.CERT_MANAGER,
             image=pins.CERT_MANAGER_IMAGE,
-            kinds=("github.com/cert-manager/cert-manager", "deploy/crds/*cert-manager.io_*.yaml"),
+            kinds=[("github.com/cert-manager/cert-manager", "deploy/crds/*cert-manager.io_*.yaml")],
         ),
         Part(
             name="traefik",
             group=build.TRAEFIK,
             image=pins.TRAEFIK_IMAGE,
-            kinds=("sigs.k8s.io/gateway-api", "config/crd/standard/gateway.networking.k8s.io_*.yaml"),
+            kinds=[
+                ("sigs.k8s.io/gateway-api", "config/crd/standard/gateway.networking.k8s.io_*.yaml"),
+                (pins.TLS_ROUTES, "config/crd/experimental/gateway.networking.k8s.io_t*routes.yaml"),
+            ],
         ),
     )
 }
@@ -78,11 +81,12 @@ def archive_of(folders: BuildFolders, part: Part) -> Archive:
 
 
 def _kinds(folders: BuildFolders, part: Part) -> list[Path]:
-    if part.kinds is None:
-        return []
-    module, files = part.kinds
     source = part.group.source
-    return sorted(build.module_folder(build.go(folders, source), source, module).glob(files))
+    return [
+        file
+        for module, files in part.kinds
+        for file in sorted(build.module_folder(build.go(folders, source), source, module).glob(files))
+    ]
 
 
 def apply(instance: Instance, folders: BuildFolders, kubectl: Path, parts: Sequence[Part]) -> None:

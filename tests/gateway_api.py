@@ -1,5 +1,6 @@
 """The Gateway API's own definitions of its kinds."""
 
+from sandbox import pins
 from tests.go_kinds import Kinds
 
 _GROUP = "gateway.networking.k8s.io"
@@ -12,3 +13,10 @@ GATEWAY_API = Kinds(
         for kind in ("gatewayclasses", "gateways", "httproutes")
     },
 )
+
+TLS_ROUTES = Kinds(
+    module=pins.TLS_ROUTES,
+    checksum="h1:RqVRIlkhLhUO8wOHKTLnTJA6o/1un4po4/6M1nRzdd0=",
+    files={f"tlsroutes.{_GROUP}": f"config/crd/experimental/{_GROUP}_tlsroutes.yaml"},
+)
+"""As v1, and in the version of controllers of before."""

@@ -22,6 +22,7 @@ SECONDS: Mapping[str, int] = {
     "tests/e2e/test_worker.py": 240,
     "tests/e2e/test_elastic.py": 220,
     "tests/e2e/test_load_balancers.py": 150,
+    "tests/e2e/test_tls_routes.py": 150,
     "tests/unit/examples/test_patterns.py": 170,
     "tests/e2e/test_pods_that_do_not_start.py": 220,
     "tests/e2e/test_query.py": 260,

@@ -1,4 +1,4 @@
-"""Callers from outside the cluster: HTTPS to the address of a load balancer, under a host name that no DNS has."""
+"""Callers and Kafka clients from outside the cluster: to the address of a load balancer, under host names that no DNS has."""
 
 import base64
 import contextlib
@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ import pytest
 from sandbox import choice
 from sandbox.choice import Mode
 from sandbox.instance import state_folder
-from tests.harness import ROOT, eventually, get, kubectl
+from tests.harness import CLIENTS, ROOT, eventually, get, kubectl
+from tests.logins import Authority
 from tests.sandbox_cache import newest_layer
 
 JSON = "application/vnd.kafka.json.v2+json"
@@ -56,6 +57,31 @@ def balancer(name: str, namespace: str) -> str:
 def login(namespace: str, user: str, key: str) -> str:
     """What a user finds in its Secret."""
     return base64.b64decode(get("secret", f"{user}-kafka", namespace)["data"][key]).decode()
+
+
+def native_client(
+    folder: Path, namespace: str, addresses: Mapping[str, str], authority: Authority, *arguments: str, **settings: Any
+) -> "subprocess.Popen[str]":
+    """`outside_kafka.py`, as the user `app`, which knows these names by a mount namespace of its own."""
+    hosts = folder / "hosts"
+    hosts.write_text("127.0.0.1 localhost\n" + "".join(f"{to} {name}\n" for name, to in addresses.items()))
+    known = {
+        "bootstrap.servers": login(namespace, "app", "external-bootstrap-servers"),
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": login(namespace, "app", "username"),
+        "sasl.password": login(namespace, "app", "password"),
+        "ssl.ca.location": str(authority.ca_file),
+    }
+    program = f'mount --bind {hosts} /etc/hosts && exec "$@"'
+    command = ["unshare", "--mount", "sh", "-c", program, "sh", sys.executable, str(CLIENTS / "outside_kafka.py")]
+    started = subprocess.Popen(
+        [*command, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert started.stdin is not None
+    started.stdin.write(json.dumps({**known, **settings}) + "\n")
+    started.stdin.flush()
+    return started
 
 
 class _Connection(http.client.HTTPSConnection):

@@ -10,6 +10,8 @@ from kafka_platform.cluster.embedded.listeners import (
     Listeners as Listeners,
     LoadBalancers as LoadBalancers,
     NodePorts as NodePorts,
+    RouteVersion as RouteVersion,
+    TlsRoutes as TlsRoutes,
 )
 from kafka_platform.cluster.metrics import Metrics as Metrics
 from kafka_platform.cluster.nodes import Jvm as Jvm, Resources as Resources
@@ -21,7 +23,6 @@ from kafka_platform.cluster.strimzi.listeners import (
     BrokerIngresses as BrokerIngresses,
     BrokerLoadBalancers as BrokerLoadBalancers,
     BrokerNodePorts as BrokerNodePorts,
-    BrokerTlsRoutes as BrokerTlsRoutes,
     CustomAuthentication as CustomAuthentication,
     InternalListener as InternalListener,
     StrimziListeners as StrimziListeners,
@@ -34,6 +35,7 @@ from kafka_platform.cluster.strimzi.spec import (
     StrimziKafka as StrimziKafka,
     TieredStorage as TieredStorage,
 )
+from kafka_platform.cluster.tls_routes import BrokerTlsRoutes as BrokerTlsRoutes
 from kafka_platform.connect.binlog import MariadbSource as MariadbSource, MysqlSource as MysqlSource
 from kafka_platform.connect.common import RecordFormat as RecordFormat
 from kafka_platform.connect.component import KafkaConnect as KafkaConnect, KafkaConnectArgs as KafkaConnectArgs

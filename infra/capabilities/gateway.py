@@ -223,6 +223,7 @@ class HttpGateway(Capability[Gateway]):
         yield from _enforced(settings, section, known)
         yield from _anonymous(settings, section, known)
         yield from _taken_port(kafka, section, is_counted(settings, known))
+        yield from _taken_host(kafka, section)
         if kafka.engine is Engine.STRIMZI and known("kafka", "pools") and kafka.pools:
             yield from _logins(settings, section)
 
@@ -351,4 +352,16 @@ def _taken_port(kafka: Kafka, gateway: Gateway, counted: bool) -> Iterator[Fault
             path=("gateway", "expose", "nodePort"),
             message=f"{port.port} is the port of broker {port.port - addresses.first_port}, "
             f"by kafka.listeners.external: use another one",
+        )
+
+
+def _taken_host(kafka: Kafka, gateway: Gateway) -> Iterator[Fault]:
+    """One name leads to one address, and a Gateway to one of those that share a port."""
+    listener, expose = kafka.listeners.external, gateway.expose
+    if listener is None or expose is None or kafka.engine is Engine.EXTERNAL or listener.expose is Expose.NODE_PORT:
+        return
+    if expose.host is not None and listener.is_reached_by(expose.host):
+        yield Fault(
+            path=("gateway", "expose", "host"),
+            message=f"{expose.host!r} is a name of the brokers, by kafka.listeners.external: use another one",
         )

@@ -1,22 +1,23 @@
 """The settings of the listeners, under `kafka.listeners`."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from enum import Enum
 from typing import Any
 
-from kafka_platform.cluster.embedded.listeners import Listeners, LoadBalancers, NodePorts
+from kafka_platform.cluster.embedded.listeners import Listeners, LoadBalancers, NodePorts, RouteVersion, TlsRoutes
 from kafka_platform.cluster.strimzi.listeners import (
     Authentication,
     BrokerAccess,
     BrokerIngresses,
     BrokerLoadBalancers,
     BrokerNodePorts,
-    BrokerTlsRoutes,
     CustomAuthentication,
     InternalListener,
     StrimziListeners,
 )
+from kafka_platform.cluster.tls_routes import BrokerTlsRoutes
 from pydantic import Field, model_validator
 
 from infra.settings.section import SecretName, Section
@@ -30,7 +31,7 @@ class Expose(Enum):
     LOAD_BALANCER = "loadBalancer"
     """A load balancer for each broker."""
     TLS_ROUTE = "tlsRoute"
-    """Routes of the Gateway API; with Strimzi."""
+    """Routes of the Gateway API, which pass TLS through."""
     INGRESS = "ingress"
     """Ingresses that pass TLS through; with Strimzi."""
 
@@ -40,8 +41,8 @@ class ExternalListener(Section):
 
     expose: Expose
     """`nodePort`: each broker has a port on every machine of the cluster; `loadBalancer`: each broker has a load
-    balancer; with Strimzi also `tlsRoute`: a Gateway of the Gateway API passes TLS through; `ingress`: an Ingress
-    controller does."""
+    balancer; `tlsRoute`: a Gateway of the Gateway API passes TLS through; with Strimzi also `ingress`: an Ingress controller
+    does."""
     host: str = Field(
         json_schema_extra={"examples": ["kafka.example.com", "broker-{nodeId}.kafka.example.com"]},
     )
@@ -53,7 +54,7 @@ class ExternalListener(Section):
     annotations: Mapping[str, str] = {}
     """Annotations of the load balancers' Services, or the Ingresses, for their controller. Default: none."""
     bootstrap: str | None = None
-    """Strimzi: host name of the bootstrap connection. Default: `host` with `bootstrap` for `{nodeId}`."""
+    """Strimzi and tlsRoute: host name of the bootstrap connection. Default: `host` with `bootstrap` for `{nodeId}`."""
     auth: Authentication | None = None
     """Strimzi: how clients log in. Default: scram."""
     custom: CustomAuthentication | None = None
@@ -66,9 +67,17 @@ class ExternalListener(Section):
     source_ranges: tuple[str, ...] = ()
     """loadBalancer: networks that clients may connect from, such as 203.0.113.0/24. Default: any."""
     gateway_class: str | None = None
-    """Strimzi, tlsRoute: GatewayClass of a Gateway to create."""
+    """tlsRoute: GatewayClass of a Gateway to create."""
     gateway: str | None = None
-    """Strimzi, tlsRoute: An existing Gateway, as `name` or `namespace/name`."""
+    """tlsRoute: An existing Gateway, as `name` or `namespace/name`, with a TLS listener in the mode Passthrough."""
+    listener_port: int | None = Field(
+        default=None, json_schema_extra={"minimum": 1, "maximum": 65535, "examples": [8443]}
+    )
+    """tlsRoute: port of the created Gateway's listener, if its controller wants that of its pods: Traefik's chart 8443.
+    Default: `port`."""
+    route_version: RouteVersion | None = None
+    """Embedded, tlsRoute: version of the routes. `v1`: Gateway API 1.5 and newer; `v1alpha2`: its experimental channel up to
+    1.5, for controllers of before, such as Traefik 3.6. Default v1."""
     ingress_class: str | None = None
     """Strimzi, ingress: IngressClass of the controller. Required."""
 
@@ -100,8 +109,20 @@ class ExternalListener(Section):
             self.access()
         return self
 
-    def addresses(self) -> NodePorts | LoadBalancers:
+    def is_reached_by(self, host: str) -> bool:
+        """Whether clients reach a broker, or begin, under a host name."""
+        brokers = re.escape(self.host).replace(re.escape("{nodeId}"), "[0-9]+")
+        return host == self.bootstrap_host or re.fullmatch(brokers, host) is not None
+
+    @property
+    def bootstrap_host(self) -> str:
+        """Host name of the first connection."""
+        return self.bootstrap or self.host.replace("{nodeId}", "bootstrap")
+
+    def addresses(self) -> NodePorts | LoadBalancers | TlsRoutes:
         """The listener as an embedded cluster takes it. Raises `ValueError` that names the invalid field."""
+        if self.expose is Expose.TLS_ROUTE:
+            return TlsRoutes(**self._given(TlsRoutes))
         if self.expose is not Expose.NODE_PORT:
             port = {} if self.port is None else {"port": self.port}
             return LoadBalancers(host=self.host, annotations=self.annotations, source_ranges=self.source_ranges, **port)
@@ -113,9 +134,8 @@ class ExternalListener(Section):
     def access(self) -> BrokerAccess:
         """The listener as Strimzi takes it. Raises `ValueError` that names the invalid field."""
         field, kind = _WAYS[self.expose]
-        given = {name: getattr(self, name) for name in _keys(kind)}
         access: dict[str, Any] = {
-            field: kind(**{name: value for name, value in given.items() if value is not None}),
+            field: kind(**self._given(kind)),
             "auth": self.auth or Authentication.SCRAM,
             "custom": self.custom,
             "certificate": self.certificate,
@@ -123,6 +143,10 @@ class ExternalListener(Section):
         if self.expose is Expose.LOAD_BALANCER and self.port is not None:
             access["port"] = self.port
         return BrokerAccess(**access)
+
+    def _given(self, kind: Any) -> dict[str, Any]:
+        found = {name: getattr(self, name) for name in _keys(kind)}
+        return {name: value for name, value in found.items() if value is not None}
 
 
 _WAYS: Mapping[Expose, tuple[str, Any]] = {
@@ -134,20 +158,22 @@ _WAYS: Mapping[Expose, tuple[str, Any]] = {
 """Kinds of external listeners in Strimzi: the field of `BrokerAccess`, and the class whose fields are its keys."""
 
 
+_EMBEDDED: Mapping[Expose, Any] = {Expose.LOAD_BALANCER: LoadBalancers, Expose.TLS_ROUTE: TlsRoutes}
+"""Kinds of an embedded Kafka whose fields are keys."""
+
+
 def _keys(kind: Any) -> Sequence[str]:
     return [each.name for each in fields(kind)]
 
 
 def ways_with(key: str) -> Sequence[Expose]:
     """The kinds of external listeners that have a key; none if it belongs to no kind, such as `auth`."""
-    # The port of load balancers is that of the brokers.
-    also = [Expose.LOAD_BALANCER] if key == "port" else []
-    return [way for way, (_, kind) in _WAYS.items() if key in _keys(kind) or way in also]
+    return [way for way, (_, kind) in _WAYS.items() if key in {*_keys(kind), *_keys(_EMBEDDED.get(way, kind))}]
 
 
-def embedded_keys() -> frozenset[str]:
-    """The keys of an external listener that an embedded Kafka knows."""
-    return frozenset({"expose", *_keys(LoadBalancers)})
+def embedded_keys(expose: Expose) -> frozenset[str]:
+    """The keys of an external listener of a kind that an embedded Kafka knows."""
+    return frozenset({"expose", *_keys(_EMBEDDED.get(expose, LoadBalancers))})
 
 
 class ListenerSettings(Section):
@@ -168,6 +194,7 @@ class ListenerSettings(Section):
             certificate=self.certificate,
             node_ports=addresses if isinstance(addresses, NodePorts) else None,
             load_balancers=addresses if isinstance(addresses, LoadBalancers) else None,
+            tls_routes=addresses if isinstance(addresses, TlsRoutes) else None,
         )
 
     def of_strimzi(self) -> StrimziListeners:

@@ -3,7 +3,6 @@
 import json
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,9 @@ import pytest
 
 from sandbox.instance import load, state_folder
 from tests.e2e.conftest import MakeStack
-from tests.harness import CLIENTS, PATIENCE, Stack, client_pod, in_pod, kubectl
+from tests.harness import PATIENCE, Stack, client_pod, in_pod, kubectl
 from tests.logins import Authority
-from tests.outside import balancer, login, needed_edge
+from tests.outside import balancer, native_client, needed_edge
 
 NAMESPACE = "e2e-balancers"
 BROKER_HOST = "broker-{nodeId}.kafka.test"
@@ -66,36 +65,11 @@ def addresses(stack: Stack) -> dict[str, str]:
     return {BROKER_HOST.format(nodeId=node): balancer(f"kafka-external-{node}", NAMESPACE) for node in range(BROKERS)}
 
 
-def client(
-    folder: Path, addresses: dict[str, str], root: Authority, *arguments: str, **settings: Any
-) -> "subprocess.Popen[str]":
-    """A client that knows these names: in a mount namespace of its own."""
-    hosts = folder / "hosts"
-    hosts.write_text("127.0.0.1 localhost\n" + "".join(f"{to} {name}\n" for name, to in addresses.items()))
-    known = {
-        "bootstrap.servers": login(NAMESPACE, "app", "external-bootstrap-servers"),
-        "security.protocol": "SASL_SSL",
-        "sasl.mechanism": "SCRAM-SHA-512",
-        "sasl.username": login(NAMESPACE, "app", "username"),
-        "sasl.password": login(NAMESPACE, "app", "password"),
-        "ssl.ca.location": str(root.ca_file),
-    }
-    program = f'mount --bind {hosts} /etc/hosts && exec "$@"'
-    command = ["unshare", "--mount", "sh", "-c", program, "sh", sys.executable, str(CLIENTS / "outside_kafka.py")]
-    started = subprocess.Popen(
-        [*command, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert started.stdin is not None
-    started.stdin.write(json.dumps({**known, **settings}) + "\n")
-    started.stdin.flush()
-    return started
-
-
 def test_records_go_through_them_while_a_broker_moves(
     tmp_path: Path, addresses: dict[str, str], root: Authority
 ) -> None:
     assert len(set(addresses.values())) == BROKERS
-    with client(tmp_path, addresses, root, "flow", "orders", str(RECORDS)) as running:
+    with native_client(tmp_path, NAMESPACE, addresses, root, "flow", "orders", str(RECORDS)) as running:
         assert running.stdout is not None
         begun = running.stdout.readline()
         if begun:
@@ -122,7 +96,7 @@ def test_a_client_is_refused(
     tmp_path: Path, addresses: dict[str, str], root: Authority, settings: dict[str, str], reason: str
 ) -> None:
     known = {**addresses, "stranger.test": next(iter(addresses.values()))}
-    with client(tmp_path, known, root, "refused", **settings) as running:
+    with native_client(tmp_path, NAMESPACE, known, root, "refused", **settings) as running:
         text, errors = running.communicate(timeout=PATIENCE * 60)
     assert text, errors
     assert reason in str(json.loads(text)["errors"])

@@ -128,6 +128,55 @@ def test_claims_need_a_default_class_or_volumes_that_somebody_made() -> None:
     assert faults({"kafka": {"storageClass": "local"}}, Known(volumes=("local",))) == []
 
 
+ROUTES: dict[str, Any] = {
+    "certificate": "brokers",
+    "external": {"expose": "tlsRoute", "host": "b-{nodeId}.example.com", "gatewayClass": "traefik"},
+}
+
+
+def test_routes_need_their_kinds_and_a_class() -> None:
+    declared = {"kafka": {"listeners": ROUTES}}
+    group = "gateway.networking.k8s.io"
+    there = ("Namespace/streaming", "Secret/streaming/brokers")
+    assert faults(declared, Known(*there, "GatewayClass/traefik", groups=(group,))) == []
+    [fault] = faults(declared, Known(*there, groups=(group,)))
+    assert fault.startswith("GatewayClass 'traefik' does not exist, and Gateway kafka-brokers needs it")
+    told = faults(declared, Known(*there, "GatewayClass/traefik"))
+    kinds = {"Gateway": "v1", "TLSRoute": "v1"}
+    assert told == [
+        f"{kind}: the cluster does not know the kind {kind} ({group}/{version}): install the Gateway API with it: "
+        "https://gateway-api.sigs.k8s.io/guides"
+        for kind, version in kinds.items()
+    ]
+
+
+def test_strimzi_needs_routes_of_any_version() -> None:
+    external = {**ROUTES["external"], "gateway": "infra/public"}
+    del external["gatewayClass"]
+    declared = {"kafka": {"engine": "strimzi", "pools": POOLS, "listeners": {"external": external}}}
+    there = Known("Namespace/streaming", groups=("kafka.strimzi.io",))
+    assert faults(declared, there) == [
+        "TLSRoute: the cluster does not know the kind TLSRoute, which Strimzi makes for the brokers: install the Gateway API with "
+        "it: https://gateway-api.sigs.k8s.io/guides"
+    ]
+    there.groups = (*there.groups, "gateway.networking.k8s.io")
+    assert faults(declared, there) == []
+
+
+def test_routes_of_another_version_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Known("Namespace/streaming", "Secret/streaming/brokers", "GatewayClass/traefik")
+    served = {("v1", "Gateway"), ("v1alpha2", "TLSRoute")}
+    monkeypatch.setattr(
+        cluster, "serves", lambda api_version, kind: (api_version.partition("/")[2], kind) in served, raising=True
+    )
+    assert faults({"kafka": {"listeners": ROUTES}}, cluster) == [
+        "TLSRoute: the cluster does not know the kind TLSRoute (gateway.networking.k8s.io/v1), but serves it as v1alpha2: write "
+        "kafka.listeners.external.routeVersion: v1alpha2"
+    ]
+    external = {**ROUTES["external"], "routeVersion": "v1alpha2"}
+    assert faults({"kafka": {"listeners": {**ROUTES, "external": external}}}, cluster) == []
+
+
 def test_who_may_not_look_is_not_refused() -> None:
     cluster = Known()
     cluster.allowed = False

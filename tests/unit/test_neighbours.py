@@ -58,3 +58,36 @@ def test_a_neighbour_that_cannot_be_read_is_its_own_matter(tmp_path: Path, capsy
 
 def test_a_stack_without_names_reads_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert advised(tmp_path, capsys, one=f"{HEAD}{EMBEDDED}}}\n", two=GATEWAY) == []
+
+
+ROUTES = (
+    "listeners: {certificate: tls, external: {expose: tlsRoute, host: 'broker-{nodeId}.example.com', "
+    "gatewayClass: traefik"
+)
+
+
+@pytest.mark.parametrize("host", ["broker-12.example.com", "broker-bootstrap.example.com"])
+def test_a_host_that_is_one_of_many_names_of_brokers(
+    host: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    brokers = f"{HEAD}{EMBEDDED}, {ROUTES}, listenerPort: 8443}}}}}}\n"
+    other = GATEWAY.replace("data.example.com", host)
+    [line] = advised(tmp_path, capsys, one=other, two=brokers)
+    assert line.startswith(f"advice: gateway.expose.host: {host!r} is a name of the stack 'two' too")
+    [line] = advised(tmp_path, capsys, one=brokers, two=other)
+    assert line.startswith("advice: kafka.listeners.external.host: ")
+
+
+def test_the_port_of_a_gateway_for_traefik(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "Pulumi.one.yaml"
+
+    def told(brokers: str, gateway: str) -> list[str]:
+        exposed = f"    gateway: {{expose: {{gatewayClass: traefik, host: a.example.com, certificate: a{gateway}}}}}\n"
+        file.write_text(f"{HEAD}{EMBEDDED}, {ROUTES}{brokers}}}}}}}\n{exposed}")
+        main(["check", str(file)])
+        lines = capsys.readouterr().out.splitlines()
+        return [line.split(": ")[1] for line in lines if "Traefik takes the port" in line]
+
+    assert told("", "") == ["gateway.expose.port", "kafka.listeners.external.listenerPort"]
+    assert told(", listenerPort: 8443", ", port: 8443") == []
+    assert told(", listenerPort: 443", ", port: 443") == [], "who writes it has decided"

@@ -13,7 +13,7 @@ from infra.settings.kafka import engines_of
 from infra.settings.listeners import Expose, ExternalListener
 from infra.settings.relations.strimzi import pool_of_brokers
 
-PLAIN_WAYS = (Expose.NODE_PORT, Expose.LOAD_BALANCER)
+PLAIN_WAYS = (Expose.NODE_PORT, Expose.LOAD_BALANCER, Expose.TLS_ROUTE)
 """The kinds of external listeners that an embedded Kafka has."""
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from kafka_platform.cluster.embedded.listeners import NO_CERTIFICATE
 from kafka_platform.cluster.strimzi.listeners import Authentication
 from kafka_platform.entities.strimzi import user_object
 from kafka_platform.kafka.entities import Login, Quotas, User
@@ -76,19 +77,26 @@ def _listeners(kafka: Kafka) -> Iterator[Fault]:
     if kafka.engine is not Engine.EMBEDDED:
         if strimzi_runs and listeners.external is not None:
             yield from _access(listeners.external)
+            if listeners.external.route_version is not None:
+                yield Fault(
+                    path=(*path, "external", "routeVersion"),
+                    message="Strimzi's operator makes the routes, in the version that it knows: remove the key",
+                )
         return
     if listeners.internal is not None:
         yield Fault(path=(*path, "internal"), message=_only_strimzi())
     external = listeners.external
     if external is None:
         return
-    for name in sorted(external.model_fields_set - embedded_keys()):
+    for name in sorted(external.model_fields_set - embedded_keys(external.expose)):
         yield Fault(path=(*path, "external", to_camel(name)), message=_only_strimzi())
-    if external.expose in (Expose.TLS_ROUTE, Expose.INGRESS):
+    if external.expose is Expose.INGRESS:
         yield Fault(
             path=(*path, "external", "expose"),
-            message=f"an embedded Kafka does not support {external.expose.value}: use nodePort or loadBalancer, or engine: strimzi",
+            message="an embedded Kafka does not support ingress: use nodePort, loadBalancer or tlsRoute, or engine: strimzi",
         )
+    if external.expose is Expose.TLS_ROUTE and listeners.certificate is None:
+        yield Fault(path=(*path, "certificate"), message=NO_CERTIFICATE.partition(": ")[2])
 
 
 def _only_strimzi() -> str:

@@ -20,7 +20,7 @@ from kafka_platform.cluster.embedded.files import (
     node_host,
     node_properties,
 )
-from kafka_platform.cluster.embedded.listeners import Listeners, LoadBalancers, NodePorts
+from kafka_platform.cluster.embedded.listeners import Listeners, LoadBalancers, NodePorts, TlsRoutes
 from kafka_platform.cluster.embedded.pods import health_container, volumes
 from kafka_platform.cluster.embedded.settings import EmbeddedSettings
 from kafka_platform.cluster.spec import ClusterSpec
@@ -87,6 +87,13 @@ def test_external_clients_are_told_addresses_that_exist(listeners: Listeners, ad
     assert external_bootstrap_servers(two) == addresses
     advertised = node_properties(two, NAMESPACE, 1)["advertised.listeners"]
     assert advertised.endswith(f",EXTERNAL://{addresses.split(',')[1]}")
+
+
+def test_behind_a_gateway_clients_begin_at_a_name_of_its_own() -> None:
+    routes = TlsRoutes(host="b-{nodeId}.example.com", gateway_class="traefik", listener_port=8443)
+    two = settings(2, listeners=Listeners(certificate="kafka-tls", tls_routes=routes))
+    assert external_bootstrap_servers(two) == "b-bootstrap.example.com:443"
+    assert node_properties(two, NAMESPACE, 1)["advertised.listeners"].endswith(",EXTERNAL://b-1.example.com:443")
 
 
 def test_the_program_beside_the_broker_sees_its_certificate_and_not_the_key() -> None:

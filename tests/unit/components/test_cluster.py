@@ -16,13 +16,16 @@ from kafka_platform import (
     LoadBalancers,
     NodePorts,
     Resources,
+    RouteVersion,
     SaslMechanism,
     SecurityProtocol,
+    TlsRoutes,
 )
+from kafka_platform.cluster.embedded import external
+from kafka_platform.cluster.embedded.external import external_service
 from kafka_platform.cluster.embedded.objects import (
     check_nodes,
     check_storage,
-    external_service,
     network_policy,
     pod_disruption_budget,
     stateful_set,
@@ -133,8 +136,8 @@ class TestRender:
         ]
 
     def test_the_external_listener_is_open_to_everybody(self) -> None:
-        external = Listeners(node_ports=NodePorts(host="h", first_port=30092))
-        assert network_policy(settings(listeners=external))["spec"]["ingress"][2] == {
+        outside = Listeners(node_ports=NodePorts(host="h", first_port=30092))
+        assert network_policy(settings(listeners=outside))["spec"]["ingress"][2] == {
             "ports": [{"port": 9094, "protocol": "TCP"}]
         }
 
@@ -155,6 +158,43 @@ class TestRender:
         balancers = LoadBalancers(host="b-{nodeId}.example.com", source_ranges=["203.0.113.0/24", "2001:db8::/32"])
         spec = external_service(settings(), balancers, 0)["spec"]
         assert spec["loadBalancerSourceRanges"] == ["203.0.113.0/24", "2001:db8::/32"]
+
+    @pytest.mark.parametrize(
+        ("given", "version", "parent"),
+        [
+            ({"gateway_class": "traefik", "listener_port": 8443}, "v1", {"name": "events-brokers"}),
+            (
+                {"gateway": "infra/public", "route_version": RouteVersion.V1ALPHA2},
+                "v1alpha2",
+                {"name": "public", "namespace": "infra"},
+            ),
+        ],
+        ids=["a Gateway of our own", "an existing Gateway"],
+    )
+    def test_each_name_leads_to_its_node(self, given: dict[str, Any], version: str, parent: dict[str, str]) -> None:
+        routes = TlsRoutes(host="b-{nodeId}.example.com", bootstrap="kafka.example.com", **given)
+        found = external.objects(
+            settings(nodes=4, listeners=Listeners(certificate="kafka-tls", tls_routes=routes), config={})
+        )
+        by_kind: dict[str, list[Any]] = {}
+        for each in found:
+            by_kind.setdefault(each.kind, []).append(each.manifest)
+        services = {each["metadata"]["name"]: each["spec"] for each in by_kind["Service"]}
+        led = {}
+        for route in by_kind["TLSRoute"]:
+            assert route["apiVersion"] == f"gateway.networking.k8s.io/{version}"
+            assert route["spec"]["parentRefs"] == [{"group": "gateway.networking.k8s.io", "kind": "Gateway", **parent}]
+            [host], [rule] = route["spec"]["hostnames"], route["spec"]["rules"]
+            [backend] = rule["backendRefs"]
+            assert backend["port"] == services[backend["name"]]["ports"][0]["port"] == 9094
+            selected = services[backend["name"]]["selector"]
+            led[host] = selected.get("statefulset.kubernetes.io/pod-name")
+        assert led == {f"b-{node}.example.com": f"events-{node}" for node in range(4)} | {"kafka.example.com": None}
+        gateways = by_kind.get("Gateway", [])
+        assert len(gateways) == ("gateway_class" in given)
+        for gateway in gateways:
+            [listener] = gateway["spec"]["listeners"]
+            assert (listener["port"], listener["protocol"], listener["tls"]) == (8443, "TLS", {"mode": "Passthrough"})
 
 
 class TestGraph:
@@ -279,6 +319,23 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
             namespace="s", nodes=3, listeners=Listeners(node_ports=NodePorts(host="h", first_port=32767))
         ),
         "listeners.node_ports: first_port: 32767 leaves no port for node 2: use at most 32765",
+    ),
+    (
+        lambda: Listeners(tls_routes=TlsRoutes(host="b-{nodeId}.example.com", gateway_class="traefik")),
+        "certificate: missing, a Gateway tells brokers apart by the names in TLS, which they prove themselves",
+    ),
+    (
+        lambda: Listeners(
+            certificate="kafka-tls",
+            load_balancers=LoadBalancers(host="b-{nodeId}.example.com"),
+            tls_routes=TlsRoutes(host="b-{nodeId}.example.com", gateway_class="traefik"),
+        ),
+        "load_balancers: tls_routes is given too: keep one of them",
+    ),
+    (lambda: TlsRoutes(host="b.example.com", gateway_class="traefik"), "host: 'b.example.com' is the same for all"),
+    (
+        lambda: TlsRoutes(host="b-{nodeId}.example.com", gateway="public", listener_port=8443),
+        "listener_port: the existing Gateway has its own: remove it",
     ),
     (lambda: KafkaClusterArgs(namespace="s", engine=Engine.EXTERNAL), "external: missing"),
     (

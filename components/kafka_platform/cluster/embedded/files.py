@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 
 from kafka_platform.cluster.defaults import Defaults
-from kafka_platform.cluster.embedded.listeners import Listeners
+from kafka_platform.cluster.embedded.listeners import Listeners, TlsRoutes
 from kafka_platform.cluster.metrics import RULES_FILE, rules
 from kafka_platform.kafka.properties import java_properties
 from kafka_platform.values.free_maps import check_settings
@@ -119,6 +119,8 @@ def external_bootstrap_servers(settings: BrokerSettings) -> str | None:
     external = settings.listeners.external
     if external is None:
         return None
+    if isinstance(external, TlsRoutes):
+        return f"{external.bootstrap_host}:{external.port}"
     return ",".join("{}:{}".format(*external.address(node)) for node in range(settings.nodes))
 
 

@@ -6,7 +6,9 @@ invalid field (`partitions: 0 ...`), so that a caller can put its own path befor
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
+from enum import Enum
 
+from kafka_platform.cluster.tls_routes import BrokerTlsRoutes
 from kafka_platform.values.checks import NODE_PORTS, check_field, check_node_port, check_source_ranges
 from kafka_platform.values.forms import Spec, formed, mapping, named
 from kafka_platform.values.free_maps import check_annotations
@@ -61,6 +63,30 @@ class LoadBalancers(Spec):
             )
 
 
+class RouteVersion(Enum):
+    """Version of the Gateway API's kind TLSRoute: what a cluster serves, and what a controller reads."""
+
+    V1 = "v1"
+    """Since Gateway API 1.5."""
+    V1ALPHA2 = "v1alpha2"
+    """In the experimental channel up to 1.5: for controllers of before, such as Traefik 3.6."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TlsRoutes(BrokerTlsRoutes):
+    """Routes of the Gateway API that pass TLS through, by the name that clients request (SNI): one for each node, and one to begin at."""
+
+    route_version: RouteVersion = RouteVersion.V1
+    """Version of the routes. Default v1, which Gateway API 1.5 and newer serve."""
+
+    def address(self, node: int) -> tuple[str, int]:
+        """Host and port that clients outside use for this node."""
+        return self.host.replace("{nodeId}", str(node)), self.port
+
+    def check_nodes(self, _: int) -> None:
+        """Any number of nodes has names: each its own."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Listeners(Spec):
     """How clients reach an embedded cluster. All of them log in with SCRAM-SHA-512."""
@@ -73,18 +99,31 @@ class Listeners(Spec):
     """External access through node ports. Default: none."""
     load_balancers: LoadBalancers | None = None
     """External access through load balancers. Default: none."""
+    tls_routes: TlsRoutes | None = None
+    """External access through a Gateway of the Gateway API, which passes TLS through. Needs `certificate`. Default: none."""
 
     def check(self) -> None:
-        """There is one way in from outside at most."""
-        if self.node_ports is not None and self.load_balancers is not None:
-            raise ValueError("node_ports: load_balancers is given too: keep one of them")
+        """There is one way in from outside at most; names are looked for in TLS, which needs a certificate."""
+        given = [name for name in _WAYS if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{given[0]}: {given[1]} is given too: keep one of them")
+        if self.tls_routes is not None and self.certificate is None:
+            raise ValueError(NO_CERTIFICATE)
 
     @property
-    def external(self) -> NodePorts | LoadBalancers | None:
+    def external(self) -> NodePorts | LoadBalancers | TlsRoutes | None:
         """The way in from outside, if there is one."""
-        return self.node_ports or self.load_balancers
+        return self.node_ports or self.load_balancers or self.tls_routes
 
     def check_nodes(self, nodes: int) -> None:
         """Raises unless every one of `nodes` nodes gets an external address of its own."""
         if self.external is not None:
-            check_field("node_ports" if self.node_ports else "load_balancers", self.external.check_nodes, nodes)
+            way = next(name for name in _WAYS if getattr(self, name) is not None)
+            check_field(way, self.external.check_nodes, nodes)
+
+
+_WAYS = ("node_ports", "load_balancers", "tls_routes")
+NO_CERTIFICATE = (
+    "certificate: missing, a Gateway tells brokers apart by the names in TLS, which they prove themselves: name a Secret that is "
+    "valid for them"
+)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kafka_platform.cluster.embedded import external
 from kafka_platform.cluster.embedded.files import (
     CONTROLLER_PORT,
     EXTERNAL_PORT,
@@ -16,7 +17,6 @@ from kafka_platform.cluster.embedded.files import (
     external_bootstrap_servers,
     files_hash,
 )
-from kafka_platform.cluster.embedded.listeners import LoadBalancers, NodePorts
 from kafka_platform.cluster.embedded.pods import health_container, init_containers, kafka_container, volumes
 from kafka_platform.cluster.embedded.settings import COMPONENT, EmbeddedSettings
 from kafka_platform.cluster.metrics import NODE_METRICS_PORT
@@ -107,18 +107,13 @@ def objects(settings: EmbeddedSettings, connection: "KafkaConnection", generated
         ignored=["spec.volumeClaimTemplates"],
         guard=Guard(name=f"{name}-no-fewer-nodes", check=_refuse_fewer_nodes),
     )
-    external = spec.listeners.external
     return [
         *before,
         Object(role="disruption", manifest=pod_disruption_budget(settings)),
         nodes,
         *(_claim(settings, node, nodes) for node in range(spec.nodes)),
         Object(role="bootstrap", manifest=bootstrap_service(settings)),
-        *(
-            Object(role=f"external-{node}", manifest=external_service(settings, external, node))
-            for node in range(spec.nodes)
-            if external is not None
-        ),
+        *external.objects(settings),
     ]
 
 
@@ -186,42 +181,6 @@ def bootstrap_service(settings: EmbeddedSettings) -> Manifest:
         [service_port("internal", INTERNAL_PORT)],
         selector(settings.name, COMPONENT),
     )
-
-
-def external_service(settings: EmbeddedSettings, external: NodePorts | LoadBalancers, node: int) -> Manifest:
-    """The Service of one node for external clients, at the address that the node advertises."""
-    host, port = external.address(node)
-    entry = service_port("external", EXTERNAL_PORT)
-    annotations: dict[str, Input[str]] = {}
-    spec: Manifest = {
-        # A node that is not ready still answers for the partitions that only it has.
-        "publishNotReadyAddresses": True,
-        "ports": [entry],
-        "selector": {
-            **selector(settings.name, COMPONENT),
-            "statefulset.kubernetes.io/pod-name": f"{settings.name}-{node}",
-        },
-        "type": "NodePort" if isinstance(external, NodePorts) else "LoadBalancer",
-    }
-    if isinstance(external, NodePorts):
-        entry["nodePort"] = port
-    else:
-        entry["port"] = port
-        if external.source_ranges:
-            spec["loadBalancerSourceRanges"] = list(external.source_ranges)
-        # external-dns, where it is installed, keeps the name in DNS.
-        annotations = {"external-dns.alpha.kubernetes.io/hostname": host, **external.annotations}
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": metadata(
-            f"{settings.name}-external-{node}",
-            settings.namespace,
-            labels(settings.name, COMPONENT),
-            dict(sorted(annotations.items())),
-        ),
-        "spec": dict(sorted(spec.items())),
-    }
 
 
 def pod_disruption_budget(settings: EmbeddedSettings) -> Manifest:

@@ -8,6 +8,7 @@ from kafka_platform.cluster.strimzi.listeners import (
     CustomAuthentication,
     StrimziListeners,
 )
+from kafka_platform.cluster.tls_routes import parent
 from kafka_platform.kube.manifests import Manifest, client_peers
 from kafka_platform.values.later import Input
 
@@ -97,20 +98,12 @@ def _way_in(name: str, access: BrokerAccess) -> tuple[str, Manifest]:
         return "loadbalancer", configuration
     if access.tls_routes is not None:
         routes = access.tls_routes
-        namespace, _, gateway = (routes.gateway or "").rpartition("/")
-        parent: Manifest = {
-            "group": "gateway.networking.k8s.io",
-            "kind": "Gateway",
-            "name": gateway or gateway_name(name),
-        }
-        if namespace:
-            parent["namespace"] = namespace
         return "tlsroute", {
             "advertisedHostTemplate": routes.host,
             "advertisedPortTemplate": str(routes.port),
             "bootstrap": {"host": routes.bootstrap_host},
             "hostTemplate": routes.host,
-            "parentRefs": [parent],
+            "parentRefs": [parent(name, routes)],
         }
     ingresses = access.ingresses
     assert ingresses is not None  # noqa: S101  # exactly one is given
@@ -121,8 +114,3 @@ def _way_in(name: str, access: BrokerAccess) -> tuple[str, Manifest]:
         bootstrap["annotations"] = annotations
         rendered["perBrokerAnnotationsTemplate"] = annotations
     return "ingress", rendered
-
-
-def gateway_name(name: str) -> str:
-    """Name of the Gateway that is created for a cluster's routes."""
-    return f"{name}-brokers"

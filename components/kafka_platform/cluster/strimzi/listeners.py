@@ -4,16 +4,15 @@ Every class checks itself when constructed and raises `ValueError` with one sent
 invalid field, as every spec does.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
 
+from kafka_platform.cluster.tls_routes import BrokerNames, BrokerTlsRoutes
 from kafka_platform.values.checks import check_node_port, check_source_ranges
 from kafka_platform.values.forms import Spec, formed, mapping, named, names
 from kafka_platform.values.free_maps import check_annotations, check_settings
 from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_label, check_subdomain
-from kafka_platform.values.ranges import within
 from kafka_platform.values.words import Deciding
 
 SCRAM = "SCRAM-SHA-512"
@@ -106,21 +105,6 @@ def _takes_passwords(auth: Authentication, custom: CustomAuthentication | None) 
     return auth is Authentication.SCRAM or (custom is not None and custom.takes_passwords)
 
 
-def _check_node_hosts(host: str) -> None:
-    check_subdomain(host.replace("{nodeId}", "0"), "host name")
-    if "{nodeId}" not in host:
-        raise ValueError(
-            f"{host!r} is the same for all brokers: put {{nodeId}} in it, as in broker-{{nodeId}}.kafka.example.com"
-        )
-
-
-def _check_gateway(gateway: str) -> None:
-    namespace, slash, name = gateway.rpartition("/")
-    if slash:
-        check_label(namespace, "namespace")
-    check_subdomain(name, "Gateway name")
-
-
 def _check_port(port: int) -> None:
     if not LEAST_PORT <= port <= MOST_PORT:
         raise ValueError(f"{port} is out of range: use {LEAST_PORT} to {MOST_PORT}, such as 9094")
@@ -144,28 +128,6 @@ class BrokerNodePorts(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BrokerNames(Spec):
-    """Host names of the brokers and of the bootstrap connection."""
-
-    host: str = formed(MISSING, _check_node_hosts)
-    """Name of each broker; `{nodeId}` is replaced by its number, as in `broker-{nodeId}.kafka.example.com`."""
-    bootstrap: str | None = named(check_subdomain, "host name")
-    """Name for the first connection. Default: `host` with `bootstrap` for `{nodeId}`."""
-
-    @property
-    def bootstrap_host(self) -> str:
-        """Name for the first connection."""
-        return self.bootstrap or self.host.replace("{nodeId}", "bootstrap")
-
-    def check(self) -> None:
-        """No broker has the name for the first connection."""
-        broker = re.escape(self.host).replace(re.escape("{nodeId}"), "[0-9]+")
-        if self.bootstrap is not None and re.fullmatch(broker, self.bootstrap):
-            usual = self.host.replace("{nodeId}", "bootstrap")
-            raise ValueError(f"bootstrap: {self.bootstrap!r} is the name of a broker: use another one, such as {usual}")
-
-
-@dataclass(frozen=True, kw_only=True)
 class BrokerLoadBalancers(BrokerNames):
     """Load balancers for the bootstrap connection and for each broker, under names that you maintain in DNS."""
 
@@ -175,25 +137,6 @@ class BrokerLoadBalancers(BrokerNames):
     """Networks that clients may come from, such as `203.0.113.0/24`. Default: everywhere."""
     annotations: Mapping[str, Input[str]] = mapping(check_annotations)
     """Annotations of the Services, for the cloud's controller; external-dns gets the names. Default: none."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BrokerTlsRoutes(BrokerNames):
-    """TLSRoutes of the Gateway API that pass TLS through, selected by the name that clients request (SNI)."""
-
-    gateway_class: Input[str] | None = named(check_subdomain, "GatewayClass name")
-    """GatewayClass of a Gateway to create."""
-    gateway: str | None = formed(None, _check_gateway)
-    """An existing Gateway, as `name` or `namespace/name`, with a TLS listener in the mode Passthrough."""
-    port: int = within(1, 65535, default=443)
-    """Port of the Gateway that clients connect to. Default 443."""
-
-    def check(self) -> None:
-        """There is one Gateway."""
-        super().check()
-        if (self.gateway_class is None) == (self.gateway is None):
-            what = "gateway is given too: keep one of them" if self.gateway else "missing: write one, or gateway"
-            raise ValueError(f"gateway_class: {what}")
 
 
 @dataclass(frozen=True, kw_only=True)

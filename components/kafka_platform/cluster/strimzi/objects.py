@@ -5,18 +5,18 @@ from decimal import Decimal
 from typing import Any
 
 from kafka_platform.cluster.metrics import REPORTED, RULES_FILE, Metrics, rules
-from kafka_platform.cluster.strimzi.listener_objects import gateway_name, listener_list
+from kafka_platform.cluster.strimzi.listener_objects import listener_list
 from kafka_platform.cluster.strimzi.pods import pool_template
 from kafka_platform.cluster.strimzi.pools import Pool, check_scaling_step, check_volumes
 from kafka_platform.cluster.strimzi.settings import StrimziSettings
 from kafka_platform.cluster.strimzi.spec import Balance, StrimziKafka, broker_config
+from kafka_platform.cluster.tls_routes import gateway
 from kafka_platform.kafka.entities import Deletion
 from kafka_platform.kube.manifests import Manifest, labels, metadata
 from kafka_platform.kube.objects import Guard, Object, Wait
 from kafka_platform.kube.operated import READY, STRIMZI_API, STRIMZI_CLUSTER_LABEL
 from kafka_platform.kube.pods import helper_resources, resources_of
 from kafka_platform.kube.strimzi_pods import container_security, pod_template
-from kafka_platform.values.later import Input
 from kafka_platform.values.units import bytes_per_second, percent
 
 COMPONENT = "broker"
@@ -72,7 +72,7 @@ def _beside_kafka(settings: StrimziSettings) -> list[Object]:
     external = strimzi.listeners.external
     routes = None if external is None else external.tls_routes
     if routes is not None and routes.gateway_class is not None:
-        manifest = gateway(settings, routes.gateway_class, routes.port)
+        manifest = gateway(settings.name, settings.namespace, labels(settings.name, COMPONENT), routes)
         found.append(Object(role="gateway", manifest=manifest, wait=Wait(condition="Programmed")))
     return found
 
@@ -211,34 +211,6 @@ def _quotas(strimzi: StrimziKafka) -> Manifest:
     if quotas.except_users:
         rendered["excludedPrincipals"] = [f"User:{user}" for user in quotas.except_users]
     return rendered
-
-
-def gateway(settings: StrimziSettings, gateway_class: Input[str], port: int) -> Manifest:
-    """A Gateway, which passes TLS through to the brokers."""
-    return {
-        "apiVersion": "gateway.networking.k8s.io/v1",
-        "kind": "Gateway",
-        "metadata": metadata(
-            gateway_name(settings.name),
-            settings.namespace,
-            labels(settings.name, COMPONENT),
-        ),
-        "spec": {
-            "gatewayClassName": gateway_class,
-            "listeners": [
-                {
-                    "allowedRoutes": {
-                        "kinds": [{"group": "gateway.networking.k8s.io", "kind": "TLSRoute"}],
-                        "namespaces": {"from": "Same"},
-                    },
-                    "name": "kafka",
-                    "port": port,
-                    "protocol": "TLS",
-                    "tls": {"mode": "Passthrough"},
-                }
-            ],
-        },
-    }
 
 
 def _entity_operator(pod: Manifest) -> Manifest:

@@ -210,6 +210,36 @@ kafka:
         "kafka.listeners.external.expose: 'dns' is not known: use one of nodePort, loadBalancer, tlsRoute, ingress",
     ),
     (
+        "kafka: {listeners: {external: {expose: tlsRoute, host: 'b-{nodeId}.example.com', gatewayClass: traefik}}}",
+        "kafka.listeners.certificate: missing, a Gateway tells brokers apart by the names in TLS, which they prove themselves: name "
+        "a Secret that is valid for them",
+    ),
+    (
+        "kafka: {listeners: {certificate: tls, external: {expose: tlsRoute, host: kafka.example.com, gatewayClass: traefik}}}",
+        "kafka.listeners.external.host: 'kafka.example.com' is the same for all brokers: put {nodeId} in it, as in "
+        "broker-{nodeId}.kafka.example.com",
+    ),
+    (
+        "kafka: {listeners: {certificate: tls, external: {expose: tlsRoute, host: 'b-{nodeId}.example.com', "
+        "gatewayClass: traefik, auth: mtls}}}",
+        "kafka.listeners.external.auth: the engine is embedded: remove the key, or write engine: strimzi",
+    ),
+    (
+        "kafka: {listeners: {external: {expose: loadBalancer, host: 'b-{nodeId}.example.com', listenerPort: 8443}}}",
+        "kafka.listeners.external.listenerPort: cannot be combined with loadBalancer: remove the key, or expose by tlsRoute",
+    ),
+    (
+        "kafka: {listeners: {certificate: tls, external: {expose: tlsRoute, host: 'b-{nodeId}.example.com', "
+        "gatewayClass: traefik, routeVersion: v2}}}",
+        "kafka.listeners.external.routeVersion: 'v2' is not known: use one of v1, v1alpha2",
+    ),
+    (
+        "kafka: {listeners: {certificate: tls, external: {expose: tlsRoute, host: 'b-{nodeId}.example.com', "
+        "gatewayClass: traefik}}}\n"
+        "gateway: {expose: {ingressClass: traefik, host: b-0.example.com}}",
+        "gateway.expose.host: 'b-0.example.com' is a name of the brokers, by kafka.listeners.external: use another one",
+    ),
+    (
         "kafka: {listeners: {external: {host: a.example.com}}}",
         "kafka.listeners.external.expose: missing: write nodePort or loadBalancer",
     ),

@@ -86,6 +86,10 @@ CASES: list[tuple[str, str]] = [
         "kafka.listeners.external.gatewayClass: missing: write one, or gateway",
     ),
     (
+        outside("expose: tlsRoute, host: 'b-{nodeId}.example.com', gatewayClass: traefik, routeVersion: v1alpha2"),
+        "kafka.listeners.external.routeVersion: Strimzi's operator makes the routes, in the version that it knows: remove the key",
+    ),
+    (
         outside("expose: ingress, host: 'broker-{nodeId}.example.com'"),
         "kafka.listeners.external.ingressClass: missing: write the class of the controller, such as nginx",
     ),
