@@ -1,8 +1,9 @@
 """Images of applications, made without Docker from a folder with a Dockerfile.
 
-A Dockerfile is not run: the files, variables, user and command of its last stage are applied, and the two
-things that a small service needs are done here: `pip install --requirement FILE` for the image's Python, and
-`go build` of the module in the folder for a program that is copied from another stage. Anything else is refused.
+A Dockerfile is not run: the files, variables, user and command of its last stage are applied, and the three
+things that a small service needs are done here: `pip install --requirement FILE` for the image's Python, `go build` of
+the module in the folder for a program that is copied from another stage, and, for what is copied from a stage with Maven,
+the classes (`target/classes`) and the libraries (`target/lib`) of the project in the folder. Anything else is refused.
 """
 
 import fnmatch
@@ -10,11 +11,12 @@ import json
 import os
 import re
 import shlex
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.build import BuildFolders, cached, digest_of, go
+from sandbox.build import BuildFolders, cached, digest_of, from_maven, go
 from sandbox.host import Command, SandboxError, logged
 from sandbox.images import (
     PATH,
@@ -32,6 +34,10 @@ from sandbox.images import (
 from sandbox.pins import PYTHON
 
 PYTHON_BASES = f"python:{PYTHON}*"
+JAVA = "17"
+JAVA_BASES = f"eclipse-temurin:{JAVA}-jre*"
+CLASSES, LIBRARIES = "target/classes", "target/lib"
+"""Where Maven compiles to, and where `dependency:copy-dependencies` copies to, in a Dockerfile."""
 EMPTY_BASES = ("scratch", "gcr.io/distroless/static*")
 SKIPPED = {"__pycache__", ".git", ".venv", "build", "dist"}
 _TAG = re.compile(r"(?P<name>[a-z0-9][a-z0-9._/:-]*?):(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127})")
@@ -52,11 +58,18 @@ class Recipe:
     """File that names the Python packages."""
     program: str | None = None
     """Where the compiled Go program goes."""
+    compiled: dict[str, str] = field(default_factory=dict)
+    """Where the classes and the libraries of a Java program go."""
 
     @property
     def is_python(self) -> bool:
         """Whether it is based on a Python image."""
         return fnmatch.fnmatch(self.base, PYTHON_BASES)
+
+    @property
+    def is_java(self) -> bool:
+        """Whether it is based on a Java image."""
+        return fnmatch.fnmatch(self.base, JAVA_BASES)
 
 
 def full_name(tag: str) -> str:
@@ -104,14 +117,15 @@ def read(dockerfile: str) -> Recipe:
                 _copy(recipe, rest.split(), line)
             case "RUN" if found := re.search(r"pip install .*(?:-r|--requirement)[ =](\S+)\s*$", rest):
                 recipe.requirements = found[1]
-            case "RUN" if recipe.base.startswith("golang:"):
+            case "RUN" if recipe.base.startswith(("golang:", "maven:")):
                 pass  # the stage that compiles
             case "EXPOSE" | "LABEL" | "STOPSIGNAL":
                 pass
             case _:
                 raise _cannot(line)
-    if not recipe.is_python and not any(fnmatch.fnmatch(recipe.base, each) for each in EMPTY_BASES):
-        known = f"{PYTHON_BASES}, or for Go {' or '.join(EMPTY_BASES)}"
+    stands = recipe.is_python or recipe.is_java
+    if not stands and not any(fnmatch.fnmatch(recipe.base, each) for each in EMPTY_BASES):
+        known = f"{PYTHON_BASES}, {JAVA_BASES}, or for Go {' or '.join(EMPTY_BASES)}"
         raise SandboxError(
             f"Dockerfile: FROM {recipe.base}: without Docker only {known} work: use one, or SANDBOX=kind"
         )
@@ -122,7 +136,13 @@ def read(dockerfile: str) -> Recipe:
 
 def _copy(recipe: Recipe, words: list[str], line: str) -> None:
     if words[0].startswith("--from=") and len(words) == 3:
-        recipe.program = words[2]
+        made = next((each for each in (CLASSES, LIBRARIES) if recipe.is_java and words[1].endswith(f"/{each}")), None)
+        if recipe.is_java and made is None:
+            raise _cannot(line)
+        if made is None:
+            recipe.program = words[2]
+        else:
+            recipe.compiled[made] = words[2]
     elif words[0].startswith("--") or len(words) < 2:
         raise _cannot(line)
     else:
@@ -150,7 +170,7 @@ def archive(folders: BuildFolders, folder: Path, tag: str) -> Archive:
     if "Dockerfile" not in files:
         raise SandboxError(f"{folder}: has no Dockerfile: name the folder of an application")
     recipe = read(files["Dockerfile"].read_text())
-    base = [base_layer(folders)] if recipe.is_python else []
+    base = [base_layer(folders)] if recipe.is_python or recipe.is_java else []
     contents = [f"{path}\n{file.read_bytes()!r}" for path, file in files.items()]
     key = digest_of(RECIPE, "1", name, architecture(), *(each.digest for each in base), *contents)
 
@@ -163,23 +183,12 @@ def archive(folders: BuildFolders, folder: Path, tag: str) -> Archive:
             install_packages(folders, packages, log, "--requirement", folder / recipe.requirements)
             layer.tree(SITE_PACKAGES, packages)
         if recipe.program:
-            flags = {
-                "CGO_ENABLED": "0",
-                "GOTOOLCHAIN": "local",
-                "GOFLAGS": "-mod=readonly -buildvcs=false",
-                "GOWORK": "off",
-            }
-            command: Command = [
-                go(folders, folder),
-                "build",
-                "-trimpath",
-                "-ldflags=-s -w",
-                "-o",
-                target / "program",
-                ".",
-            ]
-            logged(command, log, env=flags, cwd=folder)
+            _compile_go(folders, folder, target / "program", log)
             layer.file(recipe.program.lstrip("/"), (target / "program").read_bytes(), mode=0o755)
+        if recipe.compiled:
+            _compile_java(folder, target / CLASSES, target / LIBRARIES, log)
+            for made, where in sorted(recipe.compiled.items()):
+                layer.tree(where.strip("/"), target / made)
         for source, where in recipe.copies:
             copied = _copied(files, source, where)
             if not copied:
@@ -199,6 +208,26 @@ def archive(folders: BuildFolders, folder: Path, tag: str) -> Archive:
 
     made = cached(folders, f"application-{key}", make, doing=f"making image {tag}")
     return Archive(name=name, digest=key, file=made / "images.tar")
+
+
+def _compile_go(folders: BuildFolders, folder: Path, program: Path, log: Path) -> None:
+    flags = {
+        "CGO_ENABLED": "0",
+        "GOTOOLCHAIN": "local",
+        "GOFLAGS": "-mod=readonly -buildvcs=false",
+        "GOWORK": "off",
+    }
+    command: Command = [go(folders, folder), "build", "-trimpath", "-ldflags=-s -w", "-o", program, "."]
+    logged(command, log, env=flags, cwd=folder)
+
+
+def _compile_java(folder: Path, classes: Path, libraries: Path, log: Path) -> None:
+    """What a pom.xml names, and the classes of src/main/java: Maven's own compiler would have to be fetched first."""
+    if shutil.which("javac") is None:
+        raise SandboxError(f"{folder}: no Java compiler: install one, such as openjdk-17-jdk-headless")
+    from_maven(folder / "pom.xml", libraries, log, "-DincludeScope=runtime")
+    sources = sorted((folder / "src" / "main" / "java").rglob("*.java"))
+    logged(["javac", "--release", JAVA, "-cp", f"{libraries}/*", "-d", classes, *sources], log)
 
 
 def _copied(files: Mapping[str, Path], source: str, target: str) -> dict[str, Path]:

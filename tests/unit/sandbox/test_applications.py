@@ -1,4 +1,5 @@
 import json
+import shutil
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -148,3 +149,32 @@ def test_a_go_program_is_compiled_and_stands_alone(folders: BuildFolders) -> Non
     assert files["minutes"].mode == 0o755
     assert config["config"] | {"User": "1000:1000", "Cmd": ["/minutes"]} == config["config"]
     assert len(config["rootfs"]["diff_ids"]) == 1
+
+
+def test_a_java_program_gets_its_classes_and_libraries(
+    folders: BuildFolders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which("javac") is None:
+        pytest.skip("no Java compiler: install one, such as openjdk-17-jdk-headless")
+
+    def fetch(pom: Path, target: Path, *_: Any) -> None:
+        assert pom.name == "pom.xml"
+        target.mkdir(parents=True)
+        (target / "some.jar").write_bytes(b"PK\5\6" + bytes(18))
+
+    monkeypatch.setattr(applications, "from_maven", fetch)
+    source = tmp_path / "app"
+    (source / "src/main/java/one").mkdir(parents=True)
+    (source / "src/main/java/one/Main.java").write_text("package one; class Main {}")
+    (source / "pom.xml").write_text("<project/>")
+    (source / "Dockerfile").write_text((REPOSITORY / "examples/totals/app/Dockerfile").read_text())
+    config, files = contents(applications.archive(folders, source, "one:1").file)
+    assert set(files) == {"app/classes/one/Main.class", "app/lib/some.jar"}
+    assert config["config"]["User"] == "1000:1000"
+    assert config["config"]["Cmd"][-1] == "totals.Main"
+    assert len(config["rootfs"]["diff_ids"]) == 2
+
+
+def test_a_java_program_that_takes_something_else_from_its_stage_is_refused() -> None:
+    with pytest.raises(SandboxError, match="cannot be done without Docker"):
+        read('FROM eclipse-temurin:17-jre\nCOPY --from=build /src/target/app.jar /app.jar\nCMD ["java"]\n')
