@@ -285,3 +285,4 @@ from kafka_platform.worker.spec import (
     WorkerProbe as WorkerProbe,
     WorkerProbes as WorkerProbes,
 )
+from kafka_platform.worker.state import StreamsProtocol as StreamsProtocol, WorkerState as WorkerState

@@ -18,6 +18,7 @@ from kafka_platform.worker.objects import WorkerSettings, objects
 from kafka_platform.worker.spec import WorkerSpec
 from pydantic.alias_generators import to_camel
 
+from infra.capabilities.applications import application_faults, rights_to_state
 from infra.capabilities.capability import (
     Capability,
     Deployment,
@@ -173,6 +174,8 @@ class Workers(Capability[Mapping[str, Worker]]):
             yield from _users(stack.settings, section, known, name, worker)
             if worker.scale is not None:
                 yield from _scale(stack, known, name, worker, worker.scale)
+            if worker.state is not None and knows_users(known):
+                yield from application_faults(section, name, worker.state, stack, known)
 
     def rendered(self, section: Mapping[str, Worker], placed: Placed) -> Iterator[Rendered]:
         """Their objects, and those that scale them."""
@@ -229,6 +232,7 @@ def _scaler(worker: WorkerSettings, scale: Scale, placed: Placed) -> scaling.Sca
         scale=scale,
         max=spec.most_pods(scale, worker.name, placed.stack.partitions_of(spec.reads)),
         target=worker.name,
+        target_kind=spec.workload,
         topics=spec.reads,
         group=worker.group,
         offset_reset=spec.offset_reset,
@@ -251,7 +255,7 @@ def _users(settings: Core, workers: Mapping[str, Worker], known: Known, name: st
         key="user",
         user=worker.user,
         secret=settings.secret_of(worker.user, worker.user_secret),
-        rights=rights_of(worker, group),
+        rights=[*rights_of(worker, group), *rights_to_state(worker, group)],
     )
     scalers = Login(
         key="scalerUser",

@@ -33,6 +33,12 @@ class Context:
             if each.record.workload and each.operation is Operation.DELETE
         }
         """Parts of the platform whose pods go."""
+        self.ended = {
+            (each.namespace, each.name): each.kind
+            for each in changes
+            if each.record.workload and each.operation is Operation.DELETE
+        }
+        """Kinds of the workloads that go, by namespace and name."""
         self.grown = {
             each.name: amount(at(each.after, "spec", "resources", "requests", "storage"))
             for each in changes

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from kafka_platform.worker.objects import COMPONENT as WORKER
+
 from infra.reading.kinds import Kind, containers, deletes_volumes
 from infra.reading.values import Object, at, items, mapping, number, text
 from infra.review.changes import Change, Operation
@@ -73,6 +75,10 @@ def workload(change: Change, context: Context) -> Iterator[Finding]:
     what = _what(change)
     if change.operation is not Operation.REPLACE:
         yield from _capacity(change, context, what)
+    former = context.ended.get((change.namespace, change.name), change.kind)
+    if change.operation is Operation.CREATE and former != change.kind:
+        moves = f"{former} -> {change.kind}: they run beside the old ones until they are ready, in the same group"
+        yield say(change, Section.OTHER, moves, what=what)
     if context.goes(change):
         yield from _removed(change, what)
     if change.operation is Operation.UPDATE:
@@ -120,13 +126,16 @@ def _removed(change: Change, what: str) -> Iterator[Finding]:
         goes = text(change.before, "spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted") == "Delete"
     else:
         return
-    yield say(
-        change,
-        Section.DATA,
-        "removed, and their volumes with all records are deleted" if goes else "removed; their volumes are kept",
-        look=True,
-        what=what,
-    )
+    if change.part == WORKER:
+        found = (
+            "removed, and their volumes with the state are deleted"
+            if goes
+            else "removed; their volumes with the state are kept"
+        )
+        found += "; changelog topics, from which it can be rebuilt, stay"
+    else:
+        found = "removed, and their volumes with all records are deleted" if goes else "removed; their volumes are kept"
+    yield say(change, Section.DATA, found, look=True, what=what)
 
 
 def _retention_policy(change: Change, what: str) -> Iterator[Finding]:

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping
 
 from kafka_platform.kube.marks import ADOPTED
 from kafka_platform.registry.spec import JOURNAL, SNAPSHOTS
+from kafka_platform.worker.objects import COMPONENT as WORKER
 
 from infra.reading.kinds import deletes_volumes, volumes
 from infra.reading.settings import RETENTION, RETENTION_SIZE, broker_settings, topic_defaults, whole
 from infra.reading.values import mapping, text
 from infra.rules.rule import Level, Resource, Rule, one_by_one
 
+_COMPONENT = "app.kubernetes.io/component"
 LEAST_REPLICAS = 3
 LEAST_IN_SYNC = 2
 
@@ -54,7 +56,12 @@ def _protected_data(resource: Resource) -> Iterator[str]:
         if topic.deletable and (resource.kind == "ConfigMap" or resource.kept is not None):
             yield f"topic {name}: deletion is allowed: its records go with its declaration: leave deletion out"
     if resource.kind == "StatefulSet" and deletes_volumes(resource.properties):
-        yield f"{resource.shown}: its volumes are deleted with it: leave kafka.deletion out"
+        key = (
+            "state.deletion"
+            if text(resource.properties, "metadata", "labels", _COMPONENT) == WORKER
+            else "kafka.deletion"
+        )
+        yield f"{resource.shown}: its volumes are deleted with it: leave {key} out"
     if resource.kind == "KafkaNodePool":
         if deletes_volumes(resource.properties):
             yield f"{resource.shown}: its volumes are deleted with it: set deleteClaim to false"

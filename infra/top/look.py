@@ -13,6 +13,7 @@ from infra.live.cluster import (
     AUTOSCALERS,
     DEPLOYMENTS,
     SCALED_OBJECTS,
+    STATEFUL_SETS,
     Cluster,
     Kind,
     Manifest,
@@ -63,12 +64,12 @@ def look(cluster: Cluster, platform: Platform) -> Seen:
     seen = glance(cluster, platform)
     listed = _listed(cluster, platform)
     told, receivers, why = _alerts(cluster, platform, watchers(cluster, platform))
-    workers, workers_why = listed["workers"]
+    (workers, workers_why), (with_state, with_state_why) = listed["workers"], listed["with state"]
     (scaled, scaled_why), (autoscalers, autoscalers_why) = listed["scaled"], listed["autoscalers"]
     return replace(
         seen,
-        workers=workers,
-        workers_why=workers_why,
+        workers=[*workers, *with_state],
+        workers_why=workers_why or with_state_why,
         scalers=scalers(scaled, autoscalers, scaled_why or autoscalers_why),
         rules=told,
         notified=receivers,
@@ -80,6 +81,7 @@ def _listed(cluster: Cluster, platform: Platform) -> dict[str, tuple[list[Manife
     """Objects of all namespaces of the platform, and the reasons why the list may be incomplete."""
     wanted: Mapping[str, tuple[Kind, str]] = {
         "workers": (DEPLOYMENTS, WORKERS),
+        "with state": (STATEFUL_SETS, WORKERS),
         "scaled": (SCALED_OBJECTS, ""),
         "autoscalers": (AUTOSCALERS, ""),
     }

@@ -92,28 +92,29 @@ def probe(pods: Sequence[Manifest], before: rates.Look, now: rates.Look, *, why:
 
 
 def workers(
-    pods: Sequence[Manifest], deployments: Sequence[Manifest], scalers: scaling.Scalers, *, why: str | None = None
+    pods: Sequence[Manifest], workloads: Sequence[Manifest], scalers: scaling.Scalers, *, why: str | None = None
 ) -> Workers:
-    """The workers, by name."""
-    rows = [_worker(each, of(pods, Part.WORKER), scalers) for each in deployments]
+    """The workers, by name: Deployments, and StatefulSets of those with state."""
+    rows = [_worker(each, of(pods, Part.WORKER), scalers) for each in workloads]
     rows.sort(key=lambda row: (row.worker, row.namespace))
     return Workers(why=why or scalers.why, count=len(rows), items=rows[:MOST_ROWS])
 
 
-def _worker(deployment: Manifest, pods: Sequence[Manifest], scalers: scaling.Scalers) -> Worker:
-    meta, status = deployment["metadata"], deployment.get("status") or {}
+def _worker(workload: Manifest, pods: Sequence[Manifest], scalers: scaling.Scalers) -> Worker:
+    meta, status = workload["metadata"], workload.get("status") or {}
     own = [
         each
         for each in pods
         if each["metadata"]["namespace"] == meta["namespace"]
         and instance(each) == (meta.get("labels") or {}).get(INSTANCE_LABEL)
     ]
-    found = scalers.of("Deployment", meta["name"], meta["namespace"])
+    kind = "StatefulSet" if "serviceName" in workload["spec"] else "Deployment"
+    found = scalers.of(kind, meta["name"], meta["namespace"])
     return Worker(
-        worker=name(deployment),
+        worker=name(workload),
         namespace=meta["namespace"],
         ready=int(status.get("readyReplicas") or 0),
-        wanted=int(deployment["spec"].get("replicas", 1)),
+        wanted=int(workload["spec"].get("replicas", 1)),
         min=None if found is None else found.min,
         max=None if found is None else found.max,
         scaler=None if found is None else found.words,

@@ -1,7 +1,7 @@
 """Client configuration files for Java, librdkafka and Spring: one pure function renders each. They contain no secrets."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from kafka_platform.kafka import registry, secrets
@@ -16,6 +16,8 @@ CREDENTIALS = f"{PLATFORM_FOLDER}/credentials"
 """Where the Secret of the worker's user is mounted."""
 CLIENT = f"{PLATFORM_FOLDER}/client"
 """Where the files of this module are mounted."""
+
+STREAMS_FILE = "streams.properties"
 
 
 class Login(Enum):
@@ -58,6 +60,8 @@ class ClientSettings:
     registry: RegistryConnection | None = None
     registry_url: str = ""
     """URL of the registry, once it is known."""
+    streams: Mapping[str, str] = field(default_factory=dict)
+    """Options of Kafka Streams; none: the program does not use it."""
 
     @property
     def group(self) -> str | None:
@@ -81,6 +85,8 @@ def client_files(settings: ClientSettings) -> dict[str, str]:
         files["librdkafka-producer.conf"] = option_lines(_sorted(librdkafka_producer(settings)))
         options = java_connection(settings) | java_registry(settings, writes=True) | java_producer(settings)
         files["producer.properties"] = java_properties(_sorted(options))
+    if settings.streams:
+        files[STREAMS_FILE] = java_properties(_sorted(java_streams(settings)))
     if settings.login is Login.NONE:
         files["librdkafka.conf"] = option_lines(_sorted(librdkafka_connection(settings)))
     files |= {f"{TEMPLATE}{name}": text for name, text in _login(settings).items()}
@@ -160,6 +166,26 @@ def java_producer(settings: ClientSettings) -> dict[str, str]:
         | java_partitioner(settings.spec.partitioning or Partitioning())
         | dict(settings.spec.producer_config)
     )
+
+
+def java_streams(settings: ClientSettings) -> dict[str, str]:
+    """The options of Kafka Streams, its connection included. The pod's name is read from its variable when it starts."""
+    options = java_connection(settings) | java_registry(settings, writes=True)
+    providers = [each for each in options.get("config.providers", "").split(",") if each]
+    options |= {
+        "config.providers": ",".join([*providers, "env"]),
+        "config.providers.env.class": "org.apache.kafka.common.config.provider.EnvVarConfigProvider",
+        "config.providers.env.param.allowlist.pattern": "POD_NAME",
+    }
+    return options | _streams_clients(settings) | dict(settings.streams)
+
+
+def _streams_clients(settings: ClientSettings) -> dict[str, str]:
+    """What its own clients get. It commits, and names its group, by itself."""
+    own = _consumer(settings)
+    consumer = {key: own[key] for key in ("auto.offset.reset", "isolation.level")} | dict(settings.spec.consumer_config)
+    found = {f"consumer.{key}": value for key, value in consumer.items()}
+    return found | {f"producer.{key}": value for key, value in settings.spec.producer_config.items()}
 
 
 def java_partitioner(partitioning: Partitioning) -> dict[str, str]:
@@ -243,6 +269,8 @@ def spring(settings: ClientSettings) -> dict[str, str]:
             f"spring.kafka.properties.{name}": value for name, value in secrets.java_tokens(settings.oauth).items()
         }
     options |= _spring_registry(settings)
+    if settings.streams:
+        options |= _spring_streams(settings)
     if settings.spec.reads:
         consumer = java_consumer(settings)
         typed = {
@@ -265,6 +293,14 @@ def spring(settings: ClientSettings) -> dict[str, str]:
                 transactional_prefix(settings.name) + "${HOSTNAME}-"
             )
     return options
+
+
+def _spring_streams(settings: ClientSettings) -> dict[str, str]:
+    """What Spring adds to its connection for Kafka Streams; `${POD_NAME}` is how Spring reads the variable."""
+    found = {key: value.replace("${env:", "${") for key, value in settings.streams.items()}
+    options = {"spring.kafka.streams.application-id": found.pop("application.id")}
+    found = _streams_clients(settings) | found
+    return options | {f"spring.kafka.streams.properties.{key}": value for key, value in found.items()}
 
 
 def _spring_registry(settings: ClientSettings) -> dict[str, str]:

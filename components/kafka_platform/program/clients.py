@@ -165,7 +165,12 @@ def check_clients(
                 )
             if key in typed:
                 raise ValueError(f"{field}: {key}: has a field of its own: write {typed[key]}")
-            if key.lower().startswith(_CONNECTION):
-                raise ValueError(f"{field}: {key}: comes from the connection and the user's Secret: remove it")
             if key in _REFUSED:
                 raise ValueError(f"{field}: {key}: {_REFUSED[key]}")
+            check_option(f"{field}: {key}", key)
+
+
+def check_option(shown: str, key: str) -> None:
+    """Raises for an option of a client that comes from its connection; `shown` is how the message calls it."""
+    if key.lower().startswith(_CONNECTION):
+        raise ValueError(f"{shown}: comes from the connection and the user's Secret: remove it")

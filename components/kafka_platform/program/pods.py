@@ -34,7 +34,7 @@ from kafka_platform.kube.pods import (
     pod_spec,
     resources_of,
 )
-from kafka_platform.program.client_files import CLIENT, CREDENTIALS, ClientSettings, Login, client_files
+from kafka_platform.program.client_files import CLIENT, CREDENTIALS, STREAMS_FILE, ClientSettings, Login, client_files
 from kafka_platform.program.logins import java_options, login_container, login_of, login_volumes
 from kafka_platform.program.spec import Egress, ProgramSpec, transactional_prefix
 
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from kafka_platform.kafka.connection import KafkaConnection
     from kafka_platform.kafka.registry import RegistryConnection
 
+STATE = "/var/lib/kafka-streams"
+"""Where the volume with the state of Kafka Streams is mounted."""
 SECRETS = "/etc/secrets"
 """Where the Secrets of `secret_files` are mounted, each in a folder of its name."""
 
@@ -77,6 +79,11 @@ class ProgramSettings:
     def group(self) -> str | None:
         """The group that it reads in; None if it reads nothing."""
         return self.spec.group_of(self.name)
+
+    @property
+    def streams(self) -> Mapping[str, str]:
+        """Options of Kafka Streams, whose state is in the volume `state`; empty for a program without state."""
+        return {}
 
     @property
     def login(self) -> Login:
@@ -121,6 +128,7 @@ def files_of(settings: ProgramSettings) -> "Input[Mapping[str, str]]":
                     spec=settings.spec,
                     registry=settings.registry,
                     registry_url=registry or "",
+                    streams=settings.streams,
                 )
             )
         ),
@@ -152,9 +160,12 @@ def config_map(settings: ProgramSettings, files: "Input[Mapping[str, str]]") -> 
 
 
 def network_policy(
-    settings: ProgramSettings, kafka_ports: "Input[Sequence[Manifest]]", ingress: Sequence[Manifest] = ()
+    settings: ProgramSettings,
+    kafka_ports: "Input[Sequence[Manifest]]",
+    ingress: Sequence[Manifest] = (),
+    egress: Sequence[Manifest] = (),
 ) -> Manifest:
-    """The program reaches names, Kafka, and what it said; it is reached by what `ingress` says."""
+    """The program reaches names, Kafka, what it said and what `egress` adds; it is reached by what `ingress` says."""
     return network_policy_of(
         settings.about,
         pods={"matchLabels": settings.own},
@@ -164,6 +175,7 @@ def network_policy(
             {"ports": kafka_ports},
             *([] if settings.registry is None else [registry.egress(settings.registry)]),
             *(_egress(each) for each in settings.spec.egress),
+            *egress,
         ],
     )
 
@@ -254,6 +266,8 @@ def _environment(settings: ProgramSettings) -> list[Manifest]:
         }
         if settings.spec.transactional:
             variables["KAFKA_TRANSACTIONAL_ID_PREFIX"] = transactional_prefix(settings.name)
+    if settings.streams:
+        variables |= {"KAFKA_STATE_DIR": STATE, "KAFKA_STREAMS_PROPERTIES": f"{CLIENT}/{STREAMS_FILE}"}
     pod_name = {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
     chosen = dict(settings.spec.environment)
     if settings.connection.oauth is not None and settings.secret is not None:
@@ -276,6 +290,8 @@ def _mounts(settings: ProgramSettings) -> list[Manifest]:
         )
     for index, path in enumerate(settings.spec.scratch):
         mounts.append({"mountPath": path, "name": f"scratch-{index}"})
+    if settings.streams:
+        mounts.append({"mountPath": STATE, "name": "state"})
     if settings.registry is not None:
         mounts += registry.mounts(settings.registry)
     return [*mounts, *ca_mounts(settings.connection)]

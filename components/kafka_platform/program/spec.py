@@ -57,6 +57,8 @@ VARIABLES = frozenset(
         "KAFKA_SSL_CA_FILE",
         "KAFKA_SSL_CERTIFICATE_FILE",
         "KAFKA_SSL_KEY_FILE",
+        "KAFKA_STATE_DIR",
+        "KAFKA_STREAMS_PROPERTIES",
         "KAFKA_TRANSACTIONAL_ID_PREFIX",
         "KAFKA_WRITE_TOPICS",
         "POD_NAME",
@@ -202,7 +204,7 @@ class ProgramSpec(Spec):
             for field, given in (("group", self.group is not None), ("consumer_config", bool(self.consumer_config))):
                 if given:
                     raise ValueError(f"{field}: it reads no topic: name one in reads, or remove it")
-        if not self.writes and self.reads:
+        if not self.writes and self.reads and not self.keeps_state:
             given_too = (
                 ("partitioning", self.partitioning is not None),
                 ("transactional", self.transactional),
@@ -217,6 +219,11 @@ class ProgramSpec(Spec):
         """Raises unless it has to do with Kafka."""
         if not self.reads and not self.writes:
             raise ValueError("reads: missing, as is writes: name the topics that it reads or writes")
+
+    @property
+    def keeps_state(self) -> bool:
+        """Whether it runs Kafka Streams, which also writes topics of its own."""
+        return False
 
     @property
     def effective_pod_settings(self) -> PodSettings:

@@ -63,9 +63,9 @@ class StreamWorker(pulumi.ComponentResource):
     """
 
     deployment: pulumi.Output[str]
-    """Name of its Deployment."""
+    """Name of its Deployment; with `state`, of its StatefulSet."""
     namespace: pulumi.Output[str]
-    """Namespace of its Deployment."""
+    """Namespace of its pods."""
     user: pulumi.Output[str]
     """Kafka user that it logs in as; empty for a Kafka without logins."""
     group: pulumi.Output[str]
@@ -97,7 +97,7 @@ class StreamWorker(pulumi.ComponentResource):
             runtime_image=given.runtime_image,
             registry=given.registry,
         )
-        pods = place_all(self, name, objects(settings))["Deployment", "pods"]
+        pods = place_all(self, name, objects(settings))[given.workload, "pods"]
         if given.scale is not None:
             self._scale(given.scale, settings, connection, pods)
         self.deployment = once_ready(name, pods)
@@ -117,6 +117,7 @@ class StreamWorker(pulumi.ComponentResource):
             ScalerArgs(
                 connection=connection,
                 target=once_ready(self._name, pods),
+                target_kind=args.workload,
                 namespace=settings.namespace,
                 scale=scale,
                 topics=args.reads,

@@ -6,7 +6,7 @@ invalid field, as every spec does.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kafka_platform.kafka.entities import User
 from kafka_platform.program.clients import Assignment
@@ -19,6 +19,7 @@ from kafka_platform.values.free_maps import check_lines, check_text
 from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_subdomain, check_user
 from kafka_platform.values.ranges import MOST_PODS, within
+from kafka_platform.worker.state import WorkerState, internal_prefix, internal_topics
 
 _PORT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?")
 
@@ -103,6 +104,9 @@ class WorkerSpec(ProgramSpec):
     """What the number of pods depends on; needs KEDA. Default: fixed, `replicas`."""
     replicas: int | None = within(0, MOST_PODS, default=None)
     """Fixed number of pods. Default: 1."""
+    state: WorkerState | None = None
+    """Keeps the state of a Kafka Streams application on a volume for each pod, in a StatefulSet. Default: none, a
+    Deployment."""
     scaler_user: str | None = formed(None, check_user)
     """The same for the user with which KEDA measures lag. Default: its own user `<name>-scaler` is created."""
     scaler_user_secret: Input[str] | None = named(check_subdomain, "object name")
@@ -124,6 +128,49 @@ class WorkerSpec(ProgramSpec):
             raise ValueError("client_namespaces: the worker has no ports: name them, or remove this")
         if self.scale is not None and self.replicas is not None:
             raise ValueError("replicas: scale decides on the number of pods: remove it, or scale")
+        if self.state is not None:
+            self._check_state(self.state)
+
+    def _check_state(self, state: WorkerState) -> None:
+        if not self.reads:
+            raise ValueError("state: it is kept of what a worker reads, and this one reads nothing: write reads")
+        if self.probes.readiness is None:
+            raise ValueError(
+                "probes.readiness: missing: with state, a rollout waits after each pod until it has its partitions and their "
+                "state: write the path and port at which the program says so"
+            )
+        taken = (
+            ("assignment", self.assignment is not Assignment.COOPERATIVE_STICKY),
+            ("partitioning", self.partitioning is not None),
+        )
+        for field, given in taken:
+            if given:
+                raise ValueError(f"{field}: Kafka Streams decides on it where there is state: remove it")
+        if "session.timeout.ms" in self.consumer_config:
+            raise ValueError("consumer_config: session.timeout.ms: has a field of its own: write state.takeover")
+        asked, most = state.standby_replicas or 0, self.most_pods_declared
+        if asked and asked >= most:
+            raise ValueError(
+                f"state.standby_replicas: {asked} besides the pod that works on it need {asked + 1} pods, and there are at most "
+                f"{most}: use at most {most - 1}, or more pods"
+            )
+
+    @property
+    def keeps_state(self) -> bool:
+        """Whether it runs Kafka Streams, which also writes topics of its own."""
+        return self.state is not None
+
+    @property
+    def workload(self) -> str:
+        """Kind of the object that keeps its pods running."""
+        return "Deployment" if self.state is None else "StatefulSet"
+
+    @property
+    def most_pods_declared(self) -> int:
+        """The most pods that its own fields allow; its topics may allow fewer."""
+        if self.scale is not None:
+            return MOST_PODS if self.scale.max is None else self.scale.max
+        return 1 if self.replicas is None else self.replicas
 
     def check_logins(self, login: str, *, makes_users: bool) -> None:
         """Raises `ValueError` that begins with the invalid field for a user that can neither be created nor is named.
@@ -170,6 +217,10 @@ class WorkerSpec(ProgramSpec):
         The first may do what the worker declares, and nothing else.
         """
         group, made = self.group_of(name), self.user_of(name)
+        if self.state is not None and group is not None and name in made:
+            own = made[name]
+            ids = (*own.transactions, f"{internal_prefix(group)}*") if self.transactional else ()
+            made[name] = replace(own, acls=(*own.acls, internal_topics(group)), transactions=tuple(dict.fromkeys(ids)))
         if self.scales_by_lag and group is not None and self.scaler_user is None:
             made[scaler_user_name(name)] = scaler_user(topics=self.reads, group=group)
         return made

@@ -26,6 +26,7 @@ from kafka_platform import (
     StreamWorker,
     StreamWorkerArgs,
     WorkerResources,
+    WorkerState,
 )
 from kafka_platform.kube.manifests import allowed_port
 from kafka_platform.program.client_files import ClientSettings, Login, client_files
@@ -176,6 +177,8 @@ class TestPods:
         found: set[str] = set()
         for connection in (authority, by_token, by_certificate):
             found |= variables(writes=["a"], transactional=True, connection=connection).keys()
+        readiness = HealthChecks(readiness=HealthCheck(path="/ready", port=8080))
+        found |= variables(state=WorkerState(size="1Gi"), probes=readiness).keys()
         # Whoever has options for Java of their own keeps them.
         assert found - {"JAVA_TOOL_OPTIONS"} == VARIABLES
 

@@ -381,3 +381,30 @@ def test_an_annotation_that_configures_a_controller_needs_a_second_look() -> Non
     assert said(change("Ingress", *sides))["Access"] == [
         f"! Ingress `it`: its controller gets configuration or rights by `{key}`"
     ]
+
+
+def worker(kind: str, volumes: str | None = None) -> dict[str, Any]:
+    spec: dict[str, Any] = {"replicas": 2}
+    if volumes is not None:
+        spec |= {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": volumes}, "volumeClaimTemplates": [{}]}
+    return made("totals", spec, metadata={"labels": {"app.kubernetes.io/component": "worker"}}, kind=kind)
+
+
+def test_a_worker_that_gets_state_has_other_pods_beside_the_old_ones() -> None:
+    found = said(
+        change("StatefulSet", None, worker("StatefulSet", "Retain")),
+        change("Deployment", worker("Deployment"), None),
+    )
+    moves = (
+        "pods `totals`: Deployment -> StatefulSet: they run beside the old ones until they are ready, in the same group"
+    )
+    assert moves in found["Other"]
+    assert "Data at risk" not in found
+
+
+@pytest.mark.parametrize(("policy", "volumes"), [("Retain", "kept"), ("Delete", "deleted")])
+def test_a_worker_that_loses_its_state_needs_a_second_look(policy: str, volumes: str) -> None:
+    found = said(change("StatefulSet", worker("StatefulSet", policy), None))
+    [line] = found["Data at risk"]
+    assert line.startswith("! pods `totals`: removed")
+    assert f"volumes with the state are {volumes}; changelog topics, from which it can be rebuilt, stay" in line

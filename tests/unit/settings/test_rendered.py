@@ -19,6 +19,13 @@ from tests.unit.components.graph import Registered, run
 KUBECONFIG = {"KUBECONFIG": "/home/somebody/.kube/config"}
 WORKER = {"image": "fraud-check:1.8.2", "tenant": "shop", "reads": ["orders"], "ports": {"metrics": 8080}}
 SCALED = WORKER | {"scale": {"recordsPerSecondPerPod": 1000, "acceptableDelay": "10s", "max": 4}}
+STATEFUL = WORKER | {
+    "group": "totals-app",
+    "replicas": 2,
+    "state": {"size": "10Gi"},
+    "probes": {"readiness": {"path": "/ready", "port": 8080}},
+}
+SCALED_STATE = {**SCALED, "state": STATEFUL["state"], "probes": STATEFUL["probes"], "transactional": True}
 PODS: dict[str, Any] = {
     "pullSecrets": ["registry"],
     "tolerations": [{"key": "dedicated", "value": "kafka", "effect": "NoSchedule"}, {"key": "spot"}],
@@ -75,7 +82,7 @@ COMMON: dict[str, Any] = {
         "topics": ["payments"],
         "groups": ["payments-*"],
     },
-    "workers": {"fraud-check": SCALED, "plain": WORKER | {"replicas": 2}},
+    "workers": {"fraud-check": SCALED, "plain": WORKER | {"replicas": 2}, "totals": STATEFUL, "views": SCALED_STATE},
     "connectors": {
         "shop": {"postgres": SHOP, "tenant": "shop"},
         "warehouse": {

@@ -177,3 +177,37 @@ CASES += [
         ("reads: [orders], termination: 60", "termination: 60 is a bare number: write a duration such as 60s"),
     ]
 ]
+
+STATE = """\
+{topics: {orders: {partitions: 4}, totals-archive: }, tenants: {shop: , billing: {users: {api: {writes: [orders], transactions: [totals-*]}}}},
+ %s workers: {totals: {image: a:1, tenant: shop, reads: [orders], replicas: 2, probes: {readiness: {path: /ready, port: 8080}}, %s}}}"""
+OTHER = (
+    "{size: 1Gi}}, bills: {image: a:1, tenant: billing, reads: [orders], group: shop-bills, replicas: 2, "
+    "probes: {readiness: {path: /ready, port: 8080}}, state: {size: 1Gi}"
+)
+CASES += [
+    (
+        STATE % ("", "state: {size: 1Gi}"),
+        "workers.totals: its own topics begin with 'totals-', and so does topic 'totals-archive', which its user could then write "
+        "and delete: use another group, such as totals-app, or rename the topic",
+    ),
+    (
+        STATE % ("", "group: orders-app, state: {size: 1Gi, standbyReplicas: 2}"),
+        "workers.totals.state.standbyReplicas: 2 besides the pod that works on it need 3 pods, and there are at most 2: use at most "
+        "1, or more pods",
+    ),
+    (
+        STATE % ("", f"group: shop, state: {OTHER}"),
+        "workers.totals.group: its own topics begin with 'shop-', and so do those of worker 'bills' in group 'shop-bills', which its "
+        "user could then read and delete: use a group with which no other one begins, such as shop-app",
+    ),
+    (
+        STATE % ("", "transactional: true, group: totals-app, state: {size: 1Gi}"),
+        "workers.totals.group: its transactional ids begin with 'totals-app-', and user 'api' may use totals-*: each would end the "
+        "other's producers: use another group, or other ids there",
+    ),
+    (
+        STATE % ("kafka: {version: 4.1.0},", "group: app, state: {size: 1Gi, protocol: streams}"),
+        "workers.totals.state.protocol: needs Kafka 4.2, and kafka.version is 4.1.0: use that version, or classic",
+    ),
+]
