@@ -41,6 +41,7 @@ SECONDS: Mapping[str, int] = {
     "tests/unit/runtime/test_mechanisms.py": 130,
     "tests/e2e/test_connect.py": 120,
     "tests/e2e/test_keda_runs.py": 120,
+    "tests/e2e/test_stream_state.py": 200,
     "tests/e2e/test_object_store.py": 120,
     "tests/e2e/test_review.py": 120,
     "tests/e2e/test_takeover.py": 120,
