@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kafka_platform.kafka.doors import broker_door, client_door
+from kafka_platform.program.client_files import STREAMS_FILE
+from kafka_platform.worker.state import client_option
 
 from infra.reading.settings import RETENTION, RETENTION_SIZE, properties, topic_defaults, whole
 from infra.reading.values import text
@@ -136,7 +138,7 @@ def client_findings(name: str, before: Mapping[str, Any], after: Mapping[str, An
     for file in sorted(key for key in after if key.endswith((".properties", ".conf"))):
         was, is_ = (properties(text(side, file)) for side in (before, after))
         for key in sorted(is_):
-            opens = client_door(key, is_[key])
+            opens = client_door(client_option(key), is_[key])
             # Java's file, librdkafka's and Spring's have the same options.
             if (
                 opens is not None
@@ -146,3 +148,7 @@ def client_findings(name: str, before: Mapping[str, Any], after: Mapping[str, An
             ):
                 seen.add(key)
                 yield _door("worker", name, opens, setting(key, was.get(key), is_[key]))
+    former, group = (properties(text(side, STREAMS_FILE)).get("application.id") for side in (before, after))
+    if former and group and former != group:
+        anew = f"group {code(former)} -> {code(group)}: begins anew without state; topics and offsets of {code(former)} stay as they are"
+        yield Finding(section=Section.DATA, what="worker", subject=name, text=anew, look=True)

@@ -44,6 +44,11 @@ _REFUSED = {
 }
 
 
+def client_option(key: str) -> str:
+    """The option of a client that Kafka Streams passes on, without the prefix that says to which: `main.consumer.`."""
+    return _CLIENT.sub("", key)
+
+
 class StreamsProtocol(Enum):
     """Who assigns the partitions of a Kafka Streams application."""
 
@@ -62,7 +67,7 @@ def _check_volume(text: str) -> None:
 def _check_config(config: Mapping[str, str]) -> None:
     check_settings(config)
     for key in config:
-        name = _CLIENT.sub("", key)
+        name = client_option(key)
         if name in _REFUSED:
             raise ValueError(f"{key}: {_REFUSED[name]}")
         check_option(key, name)

@@ -72,6 +72,22 @@ def test_code_that_a_workers_clients_load_needs_a_second_look() -> None:
     ]
 
 
+def test_another_group_of_an_application_with_state_needs_a_second_look() -> None:
+    def file(group: str, more: str = "") -> dict[str, Any]:
+        labels = {"labels": {"app.kubernetes.io/component": "worker"}}
+        return made("totals-client", metadata=labels, data={"streams.properties": f"application.id={group}\n{more}"})
+
+    loaded = "main.consumer.interceptor.classes=x.Y\n"
+    found = said(change("ConfigMap", file("totals"), file("totals-app", loaded)))
+    assert found["Data at risk"] == [
+        "! worker `totals`: group `totals` -> `totals-app`: begins anew without state; topics and offsets of `totals` stay as they are"
+    ]
+    assert found["Access"] == [
+        "! worker `totals`: code that the client loads: `main.consumer.interceptor.classes`: default -> `x.Y`"
+    ]
+    assert "Data at risk" not in said(change("ConfigMap", file("totals"), file("totals", "a=1\n")))
+
+
 def test_a_changed_default() -> None:
     sides = [made("events", {"kafka": {"config": {"log.retention.hours": hours}}}) for hours in (168, 24)]
     assert said(change("Kafka", *sides)) == {
