@@ -1,27 +1,33 @@
 """Images of applications, made without Docker from a folder with a Dockerfile.
 
-A Dockerfile is not run: the files, variables, user and command of its last stage are applied, and the three
+A Dockerfile is not run: the files, variables, user and command of its last stage are applied, and the four
 things that a small service needs are done here: `pip install --requirement FILE` for the image's Python, `go build` of
-the module in the folder for a program that is copied from another stage, and, for what is copied from a stage with Maven,
-the classes (`target/classes`) and the libraries (`target/lib`) of the project in the folder. Anything else is refused.
+the module in the folder for a program that is copied from another stage, for what is copied from a stage with Maven
+the classes (`target/classes`) and the libraries (`target/lib`) of the project in the folder, and, on the image of stream jobs,
+a jar of the Java files in the folder, compiled with that image's jars. Anything else is refused.
 """
 
 import fnmatch
+import io
 import json
 import os
 import re
 import shlex
 import shutil
-from collections.abc import Mapping
+import tarfile
+import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.build import BuildFolders, cached, digest_of, from_maven, go
+from sandbox.flink import HOME as FLINK_HOME, flink_layer
 from sandbox.host import Command, SandboxError, logged
 from sandbox.images import (
     PATH,
     RECIPE,
     SITE_PACKAGES,
+    USER,
     Archive,
     Image,
     LayerWriter,
@@ -31,7 +37,7 @@ from sandbox.images import (
     seal,
     write_archive,
 )
-from sandbox.pins import PYTHON
+from sandbox.pins import FLINK_IMAGE, PYTHON
 
 PYTHON_BASES = f"python:{PYTHON}*"
 JAVA = "17"
@@ -39,6 +45,9 @@ JAVA_BASES = f"eclipse-temurin:{JAVA}-jre*"
 CLASSES, LIBRARIES = "target/classes", "target/lib"
 """Where Maven compiles to, and where `dependency:copy-dependencies` copies to, in a Dockerfile."""
 EMPTY_BASES = ("scratch", "gcr.io/distroless/static*")
+FLINK_BASES = f"{FLINK_IMAGE.rpartition(':')[0]}:*"
+_COMPILES = ("golang:", "maven:", "eclipse-temurin:17-jdk")
+"""Base images of stages that compile."""
 SKIPPED = {"__pycache__", ".git", ".venv", "build", "dist"}
 _TAG = re.compile(r"(?P<name>[a-z0-9][a-z0-9._/:-]*?):(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127})")
 
@@ -57,7 +66,7 @@ class Recipe:
     requirements: str | None = None
     """File that names the Python packages."""
     program: str | None = None
-    """Where the compiled Go program goes."""
+    """Where the compiled Go program goes, or the jar of a stream job."""
     compiled: dict[str, str] = field(default_factory=dict)
     """Where the classes and the libraries of a Java program go."""
 
@@ -70,6 +79,11 @@ class Recipe:
     def is_java(self) -> bool:
         """Whether it is based on a Java image."""
         return fnmatch.fnmatch(self.base, JAVA_BASES)
+
+    @property
+    def is_flink(self) -> bool:
+        """Whether it is based on the image of stream jobs."""
+        return fnmatch.fnmatch(self.base, FLINK_BASES)
 
 
 def full_name(tag: str) -> str:
@@ -117,15 +131,17 @@ def read(dockerfile: str) -> Recipe:
                 _copy(recipe, rest.split(), line)
             case "RUN" if found := re.search(r"pip install .*(?:-r|--requirement)[ =](\S+)\s*$", rest):
                 recipe.requirements = found[1]
-            case "RUN" if recipe.base.startswith(("golang:", "maven:")):
+            case "RUN" if recipe.base.startswith(_COMPILES):
                 pass  # the stage that compiles
             case "EXPOSE" | "LABEL" | "STOPSIGNAL":
                 pass
             case _:
                 raise _cannot(line)
+    if recipe.is_flink:
+        return recipe  # the platform says what runs
     stands = recipe.is_python or recipe.is_java
     if not stands and not any(fnmatch.fnmatch(recipe.base, each) for each in EMPTY_BASES):
-        known = f"{PYTHON_BASES}, {JAVA_BASES}, or for Go {' or '.join(EMPTY_BASES)}"
+        known = f"{PYTHON_BASES}, {JAVA_BASES}, {FLINK_BASES}, or for Go {' or '.join(EMPTY_BASES)}"
         raise SandboxError(
             f"Dockerfile: FROM {recipe.base}: without Docker only {known} work: use one, or SANDBOX=kind"
         )
@@ -170,7 +186,9 @@ def archive(folders: BuildFolders, folder: Path, tag: str) -> Archive:
     if "Dockerfile" not in files:
         raise SandboxError(f"{folder}: has no Dockerfile: name the folder of an application")
     recipe = read(files["Dockerfile"].read_text())
-    base = [base_layer(folders)] if recipe.is_python or recipe.is_java else []
+    base = [base_layer(folders)] if recipe.is_python or recipe.is_java or recipe.is_flink else []
+    if recipe.is_flink:
+        base.append(flink_layer(folders))
     contents = [f"{path}\n{file.read_bytes()!r}" for path, file in files.items()]
     key = digest_of(RECIPE, "1", name, architecture(), *(each.digest for each in base), *contents)
 
@@ -182,7 +200,9 @@ def archive(folders: BuildFolders, folder: Path, tag: str) -> Archive:
             packages = target / "packages"
             install_packages(folders, packages, log, "--requirement", folder / recipe.requirements)
             layer.tree(SITE_PACKAGES, packages)
-        if recipe.program:
+        if recipe.program and recipe.is_flink:
+            layer.file(recipe.program.lstrip("/"), _jar(folders, folder, files, target))
+        elif recipe.program:
             _compile_go(folders, folder, target / "program", log)
             layer.file(recipe.program.lstrip("/"), (target / "program").read_bytes(), mode=0o755)
         if recipe.compiled:
@@ -200,7 +220,7 @@ def archive(folders: BuildFolders, folder: Path, tag: str) -> Archive:
             name=name,
             layers=[*base, seal(target / "layer.tar")],
             command=recipe.command,
-            user=recipe.user,
+            user=f"{USER}:{USER}" if recipe.is_flink else recipe.user,
             env=[PATH, *recipe.env],
             folder=recipe.folder,
         )
@@ -221,13 +241,40 @@ def _compile_go(folders: BuildFolders, folder: Path, program: Path, log: Path) -
     logged(command, log, env=flags, cwd=folder)
 
 
+def is_flink(folder: Path) -> bool:
+    """Whether the image of the application in a folder is based on that of stream jobs, which the nodes then need before."""
+    file = folder / "Dockerfile"
+    return file.is_file() and read(file.read_text()).is_flink
+
+
+def _jar(folders: BuildFolders, folder: Path, files: Mapping[str, Path], target: Path) -> bytes:
+    """The Java files of the folder, compiled with the jars of Flink's image."""
+    sources = [path.resolve() for name, path in files.items() if name.endswith(".java")]
+    with tarfile.open(flink_layer(folders).file) as layer:
+        jars = [each for each in layer if each.name.startswith(f"{FLINK_HOME}/lib/")]
+        layer.extractall(target / "flink", members=jars, filter="data")
+    classes = target / "classes"
+    _javac(folder, f"{target}/flink/{FLINK_HOME}/lib/*", classes, sources, folders.logs / "applications.log")
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as jar:
+        for path in sorted(classes.rglob("*.class")):
+            jar.writestr(zipfile.ZipInfo(str(path.relative_to(classes))), path.read_bytes())
+    shutil.rmtree(target / "flink")
+    shutil.rmtree(classes)
+    return made.getvalue()
+
+
 def _compile_java(folder: Path, classes: Path, libraries: Path, log: Path) -> None:
     """What a pom.xml names, and the classes of src/main/java: Maven's own compiler would have to be fetched first."""
-    if shutil.which("javac") is None:
-        raise SandboxError(f"{folder}: no Java compiler: install one, such as openjdk-17-jdk-headless")
     from_maven(folder / "pom.xml", libraries, log, "-DincludeScope=runtime")
     sources = sorted((folder / "src" / "main" / "java").rglob("*.java"))
-    logged(["javac", "--release", JAVA, "-cp", f"{libraries}/*", "-d", classes, *sources], log)
+    _javac(folder, f"{libraries}/*", classes, sources, log)
+
+
+def _javac(folder: Path, libraries: str, classes: Path, sources: Sequence[Path], log: Path) -> None:
+    if shutil.which("javac") is None:
+        raise SandboxError(f"{folder}: no Java compiler: install one, such as openjdk-17-jdk-headless")
+    logged(["javac", "--release", JAVA, "-cp", libraries, "-d", classes, *sources], log)
 
 
 def _copied(files: Mapping[str, Path], source: str, target: str) -> dict[str, Path]:

@@ -202,6 +202,8 @@ def add_image(state: Path, tag: str, folder: Path) -> None:
     Raises:
         SandboxError: no node runs, or the image cannot be made.
     """
+    if applications.is_flink(folder):
+        add_flink(state)  # it is contained in the other
     _load(state, lambda folders: applications.archive(folders, folder, tag))
 
 

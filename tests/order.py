@@ -13,6 +13,7 @@ SECONDS: Mapping[str, int] = {
     "tests/e2e/test_changes.py": 280,
     "tests/e2e/test_streams.py": 270,
     "tests/e2e/test_full_volumes.py": 260,
+    "tests/e2e/test_stream_programs.py": 180,
     "tests/e2e/test_interrupted.py": 260,
     "tests/cluster/test_conformance.py": 250,
     "tests/cluster/test_stored_form.py": 250,

@@ -1,7 +1,7 @@
 """The stream jobs of a stack."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -16,7 +16,8 @@ from kafka_platform.storage.spec import StoreUser, prefix_of, store_secret
 from kafka_platform.streams.avro import columns_of
 from kafka_platform.streams.monitoring import source
 from kafka_platform.streams.objects import objects
-from kafka_platform.streams.reading import MOST_BYTES, read
+from kafka_platform.streams.program import check_kind, used
+from kafka_platform.streams.reading import MOST_BYTES, Read
 from kafka_platform.streams.settings import StreamJobSettings
 from kafka_platform.streams.spec import (
     PREFIX,
@@ -29,8 +30,9 @@ from kafka_platform.streams.spec import (
 )
 from kafka_platform.values.forms import named, shared
 from kafka_platform.values.later import plain
-from kafka_platform.values.names import user_secret
+from kafka_platform.values.names import check_image, user_secret
 from kafka_platform.values.words import Path
+from pydantic.alias_generators import to_camel
 
 from infra.capabilities.capability import Capability, Deployment, Needs, Placed, Program, Rendered, Scrape, Stack
 from infra.capabilities.connectors import unknown_topics
@@ -42,6 +44,8 @@ from infra.settings.core import ROOT, Core
 from infra.settings.faults import Fault, Known, declare
 
 KEY = "streams"
+_KINDS = ("sql", "image", "jar", "entryClass", "arguments", "reads", "writes", "tables")
+"""Keys by which a job is SQL, or a program."""
 
 
 def _check_file(name: str) -> None:
@@ -62,17 +66,29 @@ class Tables:
 
 @dataclass(frozen=True, kw_only=True)
 class Stream(StreamJobSpec):
-    """A stream job: SQL over topics, run by a Flink of its own."""
+    """A stream job: SQL over topics, or a program of an image, run by a Flink of its own."""
 
-    sql: str = named(_check_file, default=MISSING, examples=["streams/minutes.sql"])
+    sql: str | None = named(_check_file, examples=["streams/minutes.sql"])
     """File with its SQL, in the stack file's folder and relative to it: statements `INSERT INTO topic SELECT ...`, and `CREATE TEMPORARY
-    VIEW`. Required."""
+    VIEW`. Required unless `jar` is given."""
+    image: str | None = named(check_image, examples=["ghcr.io/acme/minutes:1"])
+    """With `jar`: the image that has it, based on that of stream jobs. Required with `jar`."""
     tenant: str | None = None
     """Tenant that it belongs to, whose quotas it has. Default: none."""
+
+    def used(self, tables: Mapping[str, StreamTable]) -> Read:
+        """The topics that it reads and writes. Raises `OSError` or `ValueError` for SQL with a fault."""
+        return used(self.text(), replace(self, tables=tables))
+
+    def image_of(self, settings: Core) -> str:
+        """What its pods run."""
+        return self.image or settings.images.flink or FLINK_IMAGE
 
     def found(self, settings: Core) -> "Tables":
         """Its tables, with those that follow from schemas of Avro."""
         found = Tables(known=dict(self.tables))
+        if self.sql is None:
+            return found
         declared = {name: topic for name, topic in settings.topics.items() if topic.language is SchemaType.AVRO}
         subjects = Declared(ROOT, declared, judged=True).subjects if declared else {}
         for name in declared:
@@ -92,8 +108,10 @@ class Stream(StreamJobSpec):
             found.left_out |= {each: f"{name}.{each} {why}" for each, why in made.left_out.items()}
         return found
 
-    def text(self) -> str:
-        """Its SQL."""
+    def text(self) -> str | None:
+        """Its SQL; None of a program."""
+        if self.sql is None:
+            return None
         with (ROOT / self.sql).open("rb") as file:
             return file.read(MOST_BYTES + 1).decode()
 
@@ -103,20 +121,23 @@ class Stream(StreamJobSpec):
         namespaces = self.metrics_namespaces or ([] if prometheus is None else [prometheus.runs_in(settings)])
         pods = settings.pod_settings.with_own(self.pod_settings)
         tables = self.found(settings).known
-        used = read(self.text(), tables)
-        kept = {name: each for name, each in tables.items() if name in {*self.tables, *used.sources, *used.sinks}}
+        known = self.used(tables)
+        kept = {name: each for name, each in tables.items() if name in {*self.tables, *known.sources, *known.sinks}}
         return shared(self, StreamJobSpec) | {
             "metrics_namespaces": namespaces,
             "pod_settings": pods,
             "tables": kept,
         }
 
-    def uses_avro(self, settings: Core) -> bool:
-        """Whether it needs the schema registry. False if its SQL has a fault."""
+    def uses_registry(self, settings: Core) -> bool:
+        """Whether it needs the schema registry: for tables in Avro, or for topics of a program that have a schema. False if its SQL has a fault."""
+        if self.sql is None:
+            declared = (settings.topics.get(each) for each in (*self.reads, *self.writes))
+            return any(each is not None and each.has_schema for each in declared)
         try:
             tables = self.found(settings).known
-            used = read(self.text(), tables)
-            return any(tables[each].format is StreamFormat.AVRO for each in (*used.sources, *used.sinks))
+            known = self.used(tables)
+            return any(tables[each].format is StreamFormat.AVRO for each in (*known.sources, *known.sinks))
         except (OSError, ValueError):
             return False
 
@@ -139,7 +160,7 @@ class Streams(Capability[Mapping[str, Stream]]):
             for name, each in sorted(section.items())
         ]
         stores = {stream_user_name(name): _place(name) for name in sorted(section)}
-        schemas = [stream_user_name(name) for name, each in sorted(section.items()) if each.uses_avro(settings)]
+        schemas = [stream_user_name(name) for name, each in sorted(section.items()) if each.uses_registry(settings)]
         return Needs(passwords=["stream jobs log in"], scrapes=scrapes, stores=stores, schemas=schemas)
 
     def users(self, section: Mapping[str, Stream], settings: Core) -> Mapping[str, User]:
@@ -182,6 +203,8 @@ class Streams(Capability[Mapping[str, Stream]]):
             if each.tenant is not None and each.tenant not in settings.tenants and known.names("tenants") == []:
                 fix = declare("tenants", settings.tenants)
                 yield Fault(path=(*path, "tenant"), message=f"{each.tenant!r} is not a tenant of this file: {fix}")
+            wrong = list(_kind(path, each)) if all(known(*path, key) for key in _KINDS) else []
+            yield from wrong
             for topic in each.tables:
                 yield from unknown_topics((*path, "tables", topic), [topic], stack, known)
             found = each.found(settings)
@@ -196,13 +219,17 @@ class Streams(Capability[Mapping[str, Stream]]):
                 )
             if user in settings.users or user in getattr(settings, "workers", {}):
                 yield Fault(path=path, message=f"its user {user!r} is that of somebody else already: rename one")
+            for key in ("reads", "writes"):
+                yield from unknown_topics((*path, key), getattr(each, key), stack, known)
+            if wrong or each.sql is None:
+                continue
             if not tables:
                 message = "missing: write the topics that the SQL reads and writes, with their columns"
                 yield Fault(path=(*path, "tables"), message=message)
                 continue
             try:
-                used = read(each.text(), tables)
-                check_tables({topic: tables[topic] for topic in {*each.tables, *used.sources, *used.sinks}})
+                said = each.used(tables)
+                check_tables({topic: tables[topic] for topic in {*each.tables, *said.sources, *said.sinks}})
             except (OSError, UnicodeDecodeError) as error:
                 reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
                 yield Fault(path=(*path, "sql"), message=f"{each.sql!r} cannot be read, {reason}: name another file")
@@ -223,7 +250,7 @@ class Streams(Capability[Mapping[str, Stream]]):
                 namespace=settings.namespace,
                 connection=with_authority_of(placed.connection, secret),
                 store=_store(name, storage, storage.url(settings)),
-                image=settings.images.flink or FLINK_IMAGE,
+                image=each.image_of(settings),
                 runtime_image=settings.runtime_image,
                 sql=each.text(),
                 spec=StreamJobSpec(**each.values(settings)),
@@ -243,7 +270,7 @@ class Streams(Capability[Mapping[str, Stream]]):
                 sql=each.text(),
                 connection=deployment.connection,
                 store=_store(name, storage, endpoint),
-                image=settings.images.flink or FLINK_IMAGE,
+                image=each.image_of(settings),
                 runtime_image=settings.runtime_image,
                 registry=_registry(name, each, deployment),
             )
@@ -251,10 +278,25 @@ class Streams(Capability[Mapping[str, Stream]]):
             deployment.outputs.setdefault(KEY, {})[name] = {"deployment": job.deployment, "user": job.user}
 
 
+def _kind(path: Path, stream: Stream) -> Iterator[Fault]:
+    """It is SQL, or a program of an image."""
+    if stream.jar is None and stream.image is not None:
+        message = "belongs to a jar, and there is none: name it in jar, or remove it"
+        yield Fault(path=(*path, "image"), message=message)
+        return
+    try:
+        check_kind(stream, sql=stream.sql, has_image=stream.image is not None)
+    except ValueError as error:
+        key, _, message = str(error).partition(": ")
+        yield Fault(path=(*path, to_camel(key)), message=message)
+
+
 def _registry(name: str, stream: Stream, placed: Placed) -> RegistryConnection | None:
     """The registry, for a job that needs it."""
     settings = placed.settings
-    return connection_for(placed, stream_user_name(name), settings.namespace) if stream.uses_avro(settings) else None
+    return (
+        connection_for(placed, stream_user_name(name), settings.namespace) if stream.uses_registry(settings) else None
+    )
 
 
 def _unreadable(path: Path, stream: Stream, tables: Mapping[str, StreamTable], settings: Core) -> Iterator[Fault]:
@@ -271,7 +313,7 @@ def _unreadable(path: Path, stream: Stream, tables: Mapping[str, StreamTable], s
             yield Fault(path=(*path, "tables", topic, "columns"), message=message)
     registry = settings.of(Registry)
     authority = None if registry is None else registry.authority or (registry.tls and registry.tls.authority)
-    if authority and stream.uses_avro(settings):
+    if authority and stream.uses_registry(settings):
         message = (
             "reads Avro, and trusts registries with a certificate of a public authority alone: use such a certificate"
         )

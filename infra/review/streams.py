@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kafka_platform.streams.objects import PLAN, VERSION
+from kafka_platform.streams.objects import IMAGE, PLAN, PODS, READS, VERSION, WRITES
+from kafka_platform.streams.program import ARGUMENTS
 from kafka_platform.streams.settings import SCRIPT
 from kafka_platform.streams.spec import PREFIX
 
@@ -16,7 +17,12 @@ from infra.review.quantities import code, names
 
 _TABLE = re.compile(r"^CREATE TABLE `((?:[^`]|``)+)` \((.*?)^\);$", re.MULTILINE | re.DOTALL)
 _PARTS = re.compile(r"^SET 'parallelism\.default' = '(\d+)';$", re.MULTILINE)
-_STARTS = {"earliest-offset": "at the oldest records, so that results come again", "latest-offset": "at new records"}
+_PROGRAMS_PARTS = re.compile(r"^parallelism\.default=(\d+)$", re.MULTILINE)
+_STARTS = {
+    "earliest-offset": "at the oldest records, so that results come again",
+    "latest-offset": "at new records",
+    "program": "where its program says",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +31,8 @@ class _Job:
 
     plan: str
     version: int
+    pods: str
+    image: str
     parts: str
     sources: list[str]
     sinks: list[str]
@@ -66,7 +74,11 @@ def stream_findings(change: Change) -> Iterator[Finding]:
         )
     elif new.plan != old.plan:
         what = f"{old.parts} -> {new.parts} parts" if old.parts != new.parts else "changes"
-        if old.sources != new.sources:
+        if old.pods != new.pods:
+            what = f"image {code(old.image)} -> {code(new.image)}" if old.image != new.image else what
+            shown = f"{what}: stops with a savepoint, and starts from it in other pods; if it does not fit, none runs until the change is taken back"
+            yield say(Section.OTHER, shown)
+        elif old.sources != new.sources:
             shown = (
                 f"{what}, and reads {names(new.sources)}, before: {names(old.sources)}: this rarely fits its state; the former job comes "
                 f"back if it does not; raise {code('version')} to start without state"
@@ -78,7 +90,10 @@ def stream_findings(change: Change) -> Iterator[Finding]:
 
 
 def _job(side: Mapping[str, Any] | None) -> _Job | None:
-    script, about = text(side, "data", SCRIPT), mapping(side or {}, "metadata", "annotations")
+    about = mapping(side or {}, "metadata", "annotations")
+    if text(side, "data", ARGUMENTS) and PLAN in about:
+        return _program(side, about)
+    script = text(side, "data", SCRIPT)
     if not script or PLAN not in about:
         return None
     tables = {name.replace("``", "`"): options for name, options in _TABLE.findall(script)}
@@ -87,8 +102,26 @@ def _job(side: Mapping[str, Any] | None) -> _Job | None:
     return _Job(
         plan=str(about[PLAN]),
         version=int(str(about.get(VERSION, 0))),
+        pods="",
+        image="",
         parts=parts[1] if parts else "?",
         sources=sorted(name for name, options in tables.items() if "'scan." in options),
         sinks=sorted(name for name, options in tables.items() if "'sink." in options),
         start=starts[0] if starts else "",
+    )
+
+
+def _program(side: Mapping[str, Any] | None, about: Mapping[str, Any]) -> _Job:
+    """The same of a program, which decides itself where it begins."""
+    parts = _PROGRAMS_PARTS.search(text(side, "data", ARGUMENTS) or "")
+    topics = [[each for each in str(about.get(key, "")).split(",") if each] for key in (READS, WRITES)]
+    return _Job(
+        plan=str(about[PLAN]),
+        version=int(str(about.get(VERSION, 0))),
+        pods=str(about.get(PODS, "")),
+        image=str(about.get(IMAGE, "")),
+        parts=parts[1] if parts else "?",
+        sources=sorted(topics[0]),
+        sinks=sorted(topics[1]),
+        start="program",
     )

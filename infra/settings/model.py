@@ -55,7 +55,7 @@ class Settings(Core):
     storage: Storage | None = None
     """The object store, for what is kept as files: a lake, checkpoints. Default: none."""
     streams: Mapping[str, Stream] = {}
-    """Stream jobs by name: SQL over topics, run by Flink, each with its own Kafka user. They need `storage`."""
+    """Stream jobs by name: SQL over topics, or a program of an image, run by Flink, each with its own Kafka user. They need `storage`."""
     query: Query | None = None
     """The query engine: SQL over topics, for users who may read them; may be left empty. Default: none."""
     workers: Mapping[str, Worker] = {}

@@ -1,13 +1,11 @@
 """What Kafka clients of a program do by themselves (assignment, offsets, partitions), and the options that they may set. No Pulumi."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from kafka_platform.values.forms import Spec
-
-_JAVA_CLASS = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)+")
+from kafka_platform.values.names import JAVA_CLASS
 
 
 class PartitionBy(Enum):
@@ -56,7 +54,7 @@ class Partitioning(Spec):
             return
         if self.java is None and self.librdkafka is None:
             raise ValueError("java: missing: write the class of the partitioner, or librdkafka")
-        if self.java is not None and not _JAVA_CLASS.fullmatch(self.java):
+        if self.java is not None and not JAVA_CLASS.fullmatch(self.java):
             raise ValueError(f"java: {self.java!r} is not a class: write one such as com.example.ByRegion")
         if self.librdkafka is not None and self.librdkafka not in LIBRDKAFKA_PARTITIONERS:
             known = ", ".join(LIBRDKAFKA_PARTITIONERS)

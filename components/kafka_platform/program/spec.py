@@ -126,7 +126,8 @@ def _check_scratch(folders: Mapping[str, str]) -> None:
         volume(size)
 
 
-def _check_topics(topics: Sequence[str]) -> None:
+def check_topics(topics: Sequence[str]) -> None:
+    """Raises unless each is a topic, and listed once."""
     for topic in topics:
         check_topic(topic)
         if list(topics).count(topic) > 1:
@@ -139,9 +140,9 @@ class ProgramSpec(Spec):
 
     image: Input[str] = formed(MISSING, check_image, examples=["ghcr.io/acme/fraud-check:1.8.2"])
     """The team's image. Its program finds its connection settings in environment variables and files. Required."""
-    reads: Sequence[str] = formed((), _check_topics)
+    reads: Sequence[str] = formed((), check_topics)
     """Topics that it reads, in one consumer group."""
-    writes: Sequence[str] = formed((), _check_topics)
+    writes: Sequence[str] = formed((), check_topics)
     """Topics that it writes."""
     group: str | None = formed(None, check_group)
     """Its consumer group. Default: its own name."""

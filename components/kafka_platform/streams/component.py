@@ -1,6 +1,6 @@
 """A stream job: Flink runs SQL over topics."""
 
-from dataclasses import MISSING, dataclass
+from dataclasses import dataclass
 
 import pulumi
 
@@ -13,6 +13,7 @@ from kafka_platform.kube.images import FLINK_IMAGE, RUNTIME_IMAGE
 from kafka_platform.kube.place import once_ready, place_all
 from kafka_platform.kube.store import StoreConnection
 from kafka_platform.streams.objects import objects
+from kafka_platform.streams.program import check_kind, used
 from kafka_platform.streams.reading import read
 from kafka_platform.streams.settings import StreamJobSettings
 from kafka_platform.streams.spec import (
@@ -24,7 +25,7 @@ from kafka_platform.streams.spec import (
     transactions_of,
 )
 from kafka_platform.values.checks import check_field
-from kafka_platform.values.forms import formed, named
+from kafka_platform.values.forms import named
 from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_label, user_secret
 
@@ -35,8 +36,9 @@ LOGINS = (None, "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 class StreamJobArgs(StreamJobSpec, Args):
     """Arguments of a `StreamJob`."""
 
-    sql: str = formed(MISSING, lambda _: None)
-    """Its SQL: statements `INSERT INTO topic SELECT ...`, and `CREATE TEMPORARY VIEW`. The tables are the topics of `tables`."""
+    sql: str | None = None
+    """Its SQL: statements `INSERT INTO topic SELECT ...`, and `CREATE TEMPORARY VIEW`. The tables are the topics of `tables`. Required unless
+    `jar` is given."""
     connection: KafkaConnection
     """The Kafka, as its `KafkaCluster` tells. Declare `stream_user(name, args)` in it."""
     store: StoreConnection
@@ -47,17 +49,19 @@ class StreamJobArgs(StreamJobSpec, Args):
     namespace: pulumi.Input[str] | None = named(check_label, "namespace")
     """Namespace of its pods and of the store's Secret, which the Kafka has to let in. Default: the connection's, which it does."""
     image: pulumi.Input[str] = FLINK_IMAGE
-    """Image of Flink with the connector of Kafka. Default: that of this release."""
+    """Image of Flink with the connector of Kafka; with `jar` one that is based on it and has the jar. Default: that of this release."""
     runtime_image: pulumi.Input[str] = RUNTIME_IMAGE
     """Image of this platform's own programs: its keeper sees to changes. Default: that of this release."""
 
     def check(self) -> None:
-        """Its SQL fits its tables, and it can log in."""
+        """It is SQL that fits its tables, or a program, and it can log in."""
         super().check()
-        if not self.tables:
-            raise ValueError("tables: missing: write the topics that the SQL reads and writes, with their columns")
-        check_field("tables", check_tables, self.tables)
-        check_field("sql", read, self.sql, self.tables)
+        check_kind(self, sql=self.sql, has_image=self.image != FLINK_IMAGE)
+        if self.sql is not None:
+            if not self.tables:
+                raise ValueError("tables: missing: write the topics that the SQL reads and writes, with their columns")
+            check_field("tables", check_tables, self.tables)
+            check_field("sql", read, self.sql, self.tables)
         if self.registry is None and any(each.format is StreamFormat.AVRO for each in self.tables.values()):
             raise ValueError("registry: missing: tables in Avro need the registry that has their schemas")
         if self.registry is not None and self.registry.ca_secret is not None:
@@ -71,10 +75,13 @@ class StreamJobArgs(StreamJobSpec, Args):
 
 
 def stream_user(
-    name: str, sql: str, spec: StreamJobSpec, namespace: Input[str] | None = None, quotas: Quotas | None = None
+    name: str, sql: str | None, spec: StreamJobSpec, namespace: Input[str] | None = None, quotas: Quotas | None = None
 ) -> User:
-    """The Kafka user of a job, `stream-<name>`: what its SQL reads and writes, its group and its transactions, and nothing else."""
-    found, own = read(sql, spec.tables), stream_user_name(name)
+    """The Kafka user of a job, `stream-<name>`: what its SQL reads and writes, its group and its transactions, and nothing else.
+
+    Without SQL it is what the spec says that its program reads and writes.
+    """
+    found, own = used(sql, spec), stream_user_name(name)
     return User(
         reads=found.sources,
         writes=found.sinks,
@@ -86,7 +93,7 @@ def stream_user(
 
 
 class StreamJob(pulumi.ComponentResource):
-    """A job of SQL over topics, run by a Flink of its own, with exactly one result for each record.
+    """A job of SQL over topics, or of a program, run by a Flink of its own, with exactly one result for each record.
 
     One JobManager and as many TaskManagers as declared. Its state is saved in an object store: after a kill it goes on from the last
     checkpoint, and readers of committed records see each result once.

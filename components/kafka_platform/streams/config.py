@@ -10,6 +10,8 @@ from kafka_platform.values.units import quantity
 RPC_PORT, BLOB_PORT, REST_PORT, DATA_PORT, TASK_PORT = 6123, 6124, 8081, 6121, 6122
 TEMPORARY = "/tmp"  # noqa: S108 - a volume of the pod
 HOME = "/opt/flink"
+FLINK = "2.2"
+"""The version whose configuration this is."""
 
 _OPENS = [
     "lang",

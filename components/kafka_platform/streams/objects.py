@@ -1,7 +1,8 @@
 """The Kubernetes objects of a stream job: one pure function renders each."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 from kafka_platform.kafka.client_pods import kafka_ports
 from kafka_platform.kafka.registry import egress
@@ -19,7 +20,7 @@ from kafka_platform.kube.manifests import (
     text_hash,
     to_names,
 )
-from kafka_platform.kube.objects import Object
+from kafka_platform.kube.objects import Guard, Object
 from kafka_platform.kube.pods import METRICS_PORT
 from kafka_platform.kube.store import port_of
 from kafka_platform.streams.config import (
@@ -31,14 +32,17 @@ from kafka_platform.streams.config import (
     TASK_PORT,
     config_maps,
 )
-from kafka_platform.streams.pods import change, job_manager, task_managers
-from kafka_platform.streams.settings import COMPONENT, SCRIPT, StreamJobSettings
+from kafka_platform.streams.pods import change, job_manager, look, stop, task_managers
+from kafka_platform.streams.program import ARGUMENTS
+from kafka_platform.streams.settings import COMPONENT, StreamJobSettings
 
 if TYPE_CHECKING:
     from pulumi import Input
 
-PLAN, VERSION = "kafka-platform/plan", "kafka-platform/version"
+PLAN, VERSION, PODS = "kafka-platform/plan", "kafka-platform/version", "kafka-platform/pods"
 """Annotations by which the keeper knows what is declared."""
+IMAGE, READS, WRITES = "kafka-platform/image", "kafka-platform/reads", "kafka-platform/writes"
+"""Annotations that say what a program is, to people and to the review."""
 
 
 def objects(settings: StreamJobSettings) -> list[Object]:
@@ -46,11 +50,19 @@ def objects(settings: StreamJobSettings) -> list[Object]:
     account = Object(role="account", manifest=service_account(settings))
     right = Object(role="role", manifest=role(settings))
     bound = Object(role="binding", manifest=binding(settings), after=[account, right])
-    files = Object(role="config", manifest=config_map(settings))
     policy = Object(role="network", manifest=network_policy(settings, kafka_ports(settings.connection)))
+    # A program's image is looked at before anything changes.
+    looked = (
+        [Object(role="look", manifest=look(settings), after=[policy], runs_again=True)] if settings.is_program else []
+    )
+    kind = Guard(name=f"{settings.name}-same-kind", check=refuse_other_kind)
+    files = Object(role="config", manifest=config_map(settings), after=looked, guard=kind)
     # Other SQL is no other pod: its keeper sees it.
     changed = derived(text_hash, settings.config)
-    before = [account, right, bound, files, policy]
+    before = [account, right, bound, *([policy, *looked, files] if looked else [files, policy])]
+    if settings.is_program:
+        # Its keeper is gone with the pods, and stops it before.
+        before.append(Object(role="stop", manifest=stop(settings), after=[*before], runs_again=True))
     tasks = Object(role="tasks", manifest=task_managers(settings, changed), after=before, awaited=False)
     manager = Object(role="manager", manifest=job_manager(settings, changed), after=before, awaited=False)
     # It fails at once if the job cannot start, and the pods would only be waited for.
@@ -61,14 +73,37 @@ def objects(settings: StreamJobSettings) -> list[Object]:
 def config_map(settings: StreamJobSettings) -> Manifest:
     """What is declared, for its keeper and its pods."""
     annotations = {PLAN: settings.plan, VERSION: str(settings.spec.version)}
+    data: dict[str, Any] = {
+        "config.yaml": settings.config,
+        "log4j.properties": LOG4J,
+        settings.script_file: settings.script,
+    }
+    if settings.is_program:
+        said = {IMAGE: settings.image, PODS: settings.pods}
+        annotations |= said | {READS: ",".join(settings.spec.reads), WRITES: ",".join(settings.spec.writes)}
+        for file in settings.client_files:
+            data[file] = derived(itemgetter(file), settings.clients)
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": metadata(
             f"{settings.name}-config", settings.namespace, labels(settings.name, COMPONENT), annotations
         ),
-        "data": {"config.yaml": settings.config, "log4j.properties": LOG4J, SCRIPT: settings.script},
+        "data": data,
     }
+
+
+def refuse_other_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Raises where a program takes the place of SQL, or SQL that of a program, and is to start from its state."""
+    before, after = (ARGUMENTS in (each.get("data") or {}) for each in (old, new))
+    versions = [int((each.get("metadata") or {}).get("annotations", {}).get(VERSION, 0)) for each in (old, new)]
+    if before != after and versions[0] >= versions[1]:
+        name = str(new["metadata"]["name"]).removesuffix("-config")
+        kinds = ("a program", "SQL") if before else ("SQL", "a program")
+        raise ValueError(
+            f"{name}: is {kinds[0]}, and {kinds[1]} cannot start from its state: raise version to {versions[0] + 1} to start without state, "
+            "or give the job another name"
+        )
 
 
 def service_account(settings: StreamJobSettings) -> Manifest:

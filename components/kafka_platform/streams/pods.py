@@ -23,8 +23,9 @@ from kafka_platform.kube.pods import (
     secret_volume,
 )
 from kafka_platform.streams.config import HOME, REST_PORT, TEMPORARY, manager_options, task_options
+from kafka_platform.streams.program import ARGUMENTS, CHECK
 from kafka_platform.streams.script import CREDENTIALS
-from kafka_platform.streams.settings import COMPONENT, PART, SCRIPT, StreamJobSettings
+from kafka_platform.streams.settings import COMPONENT, CONFIG, PART, SCRIPT, StreamJobSettings
 from kafka_platform.values.forms import Compute
 from kafka_platform.values.names import user_secret
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from kafka_platform.kafka.registry import RegistryConnection
 
-_CONFIG = "/etc/kafka-platform/config"
 _TURN = "/turn"
 """Where the keeper lets the JobManager start, with which files."""
 _KEEPER = "kafka_platform_runtime.stream_keeper"
@@ -45,6 +45,9 @@ CHANGE_SECONDS = 500
 """How long a deployment waits for a changed job. The keeper goes on by itself."""
 _JOB_SECONDS = 540
 """After which Kubernetes ends the waiting Job: the above, with time to pull the image."""
+_RUNS = '"$@" &'
+_RUNS_PROGRAM = f"""\
+( while IFS= read -r each; do set -- "$@" "$each"; done < {_TURN}/conf/{ARGUMENTS}; exec "$@" ) &"""
 _WAIT = f"""\
 trap 'ended=1; [ -z "$child" ] || kill "$child"' TERM
 while [ -z "$ended" ]; do
@@ -52,7 +55,7 @@ while [ -z "$ended" ]; do
   : > {_TURN}/ask
   until [ -f {_TURN}/go ] || [ -n "$ended" ]; do sleep 0.5; done
   [ -z "$ended" ] || exit 0
-  "$@" &
+  {_RUNS}
   child=$!
   wait "$child"
   code=$?
@@ -66,21 +69,21 @@ done
 
 def job_manager(settings: StreamJobSettings, config_hash: "Input[str]") -> Manifest:
     """The pod that makes a job of the SQL, and sees to its checkpoints; its keeper says when, and from which state."""
-    program = [
+    start = [
         "org.apache.flink.container.entrypoint.StandaloneApplicationClusterEntryPoint",
         "--configDir", f"{_TURN}/conf",
         "-D", "jobmanager.rpc.address=$(POD_IP)",
-        "--job-classname", "org.apache.flink.table.runtime.application.SqlDriver",
     ]  # fmt: skip
-    arguments = derived(
-        lambda job: [*program, "--job-id", job, "--scriptUri", f"file://{_TURN}/conf/{SCRIPT}"], settings.job_id
-    )
+    runs = [] if settings.is_program else ["--job-classname", "org.apache.flink.table.runtime.application.SqlDriver"]
+    script = [] if settings.is_program else ["--scriptUri", f"file://{_TURN}/conf/{SCRIPT}"]
+    arguments = derived(lambda job: [*start, *runs, "--job-id", job, *script], settings.job_id)
+    waits = _WAIT.replace(_RUNS, _RUNS_PROGRAM) if settings.is_program else _WAIT
     path = derived(lambda job: f"/jobs/{job}", settings.job_id)
     ready = http_check("/overview", REST_PORT, failures=3, period_seconds=5)
     container = _container(settings, settings.spec.manager)
     container |= {
         "args": arguments,
-        "command": ["/bin/sh", "-c", _WAIT, "flink", *_java(settings, manager_options(settings.spec))],
+        "command": ["/bin/sh", "-c", waits, "flink", *_java(settings, manager_options(settings.spec))],
         "livenessProbe": http_check("/overview", REST_PORT, failures=6, period_seconds=20),
         "name": "jobmanager",
         "ports": [{"containerPort": REST_PORT, "name": "rest"}, _metrics()],
@@ -109,6 +112,7 @@ def _keeper(settings: StreamJobSettings) -> Manifest:
             *_keys(settings),
             *environment(variables | {"STREAM_PORT": str(_KEEPER_PORT), "STREAM_TURN": _TURN}),
             {"name": "STREAM_ENDPOINT", "value": store.endpoint},
+            *([_pods(settings)] if settings.is_program else []),
         ],
         "image": settings.runtime_image,
         "livenessProbe": http_check("/healthz", _KEEPER_PORT, failures=3, period_seconds=20),
@@ -123,20 +127,42 @@ def _keeper(settings: StreamJobSettings) -> Manifest:
 
 def change(settings: StreamJobSettings) -> Manifest:
     """Ends once the job runs as it is declared, and fails with the reason if it cannot; another plan makes another Job."""
+    return _waiting(settings, "change", {"name": "STREAM_PLAN", "value": settings.plan})
+
+
+def stop(settings: StreamJobSettings) -> Manifest:
+    """Ends once the job has stopped with a savepoint that needs other pods than those that are to come."""
+    return _waiting(settings, "stop", _pods(settings))
+
+
+def _waiting(settings: StreamJobSettings, program: str, variable: Manifest) -> Manifest:
     container: Manifest = {
-        "command": ["python3", "-m", f"{_KEEPER}.change"],
-        "env": [
-            *_which(settings),
-            *environment({"DEADLINE_SECONDS": str(CHANGE_SECONDS)}),
-            {"name": "STREAM_PLAN", "value": settings.plan},
-        ],
+        "command": ["python3", "-m", f"{_KEEPER}.{program}"],
+        "env": [*_which(settings), *environment({"DEADLINE_SECONDS": str(CHANGE_SECONDS)}), variable],
         "image": settings.runtime_image,
-        "name": "change",
+        "name": program,
         "resources": helper_resources("128Mi", reserved="48Mi"),
         "securityContext": container_security(),
     }
-    own = labels(settings.name, COMPONENT) | {PART: "change"}
     spec = pod_spec([container], [], serviceAccountName=settings.name) | {"automountServiceAccountToken": True}
+    return _once(settings, spec)
+
+
+def look(settings: StreamJobSettings) -> Manifest:
+    """Looks, in the program's image, whether it has what a job needs; it fails with the reason."""
+    container: Manifest = {
+        "command": ["/bin/sh", "-c", CHECK, "look", settings.spec.jar, settings.spec.entry_class],
+        "image": settings.image,
+        "name": "look",
+        "resources": helper_resources("256Mi", reserved="128Mi"),
+        "securityContext": container_security(),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+    return _once(settings, pod_spec([container], []))
+
+
+def _once(settings: StreamJobSettings, spec: Manifest) -> Manifest:
+    own = labels(settings.name, COMPONENT) | {PART: "change"}
     return run_once(
         {"metadata": {"labels": own}, "spec": spec},
         settings.spec.pod_settings,
@@ -155,6 +181,11 @@ def _which(settings: StreamJobSettings) -> list[Manifest]:
     ]
 
 
+def _pods(settings: StreamJobSettings) -> Manifest:
+    """The variable that says what the pods of a program are."""
+    return {"name": "STREAM_PODS", "value": settings.pods}
+
+
 def _keys(settings: StreamJobSettings) -> list[Manifest]:
     """The variables with its key of the object store."""
     keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -167,7 +198,7 @@ def task_managers(settings: StreamJobSettings, config_hash: "Input[str]") -> Man
     container |= {
         "args": [
             "org.apache.flink.runtime.taskexecutor.TaskManagerRunner",
-            "--configDir", _CONFIG,
+            "--configDir", CONFIG,
             "-D", "taskmanager.host=$(POD_IP)",
             "-D", "taskmanager.resource-id=$(POD_NAME)",
         ],
@@ -201,7 +232,7 @@ def _relay(settings: StreamJobSettings, registry: "RegistryConnection") -> Manif
 
 
 def _java(settings: StreamJobSettings, options: Sequence[str]) -> list[str]:
-    logging = [f"-Dlog4j.configurationFile={_CONFIG}/log4j.properties"]
+    logging = [f"-Dlog4j.configurationFile={CONFIG}/log4j.properties"]
     if settings.registry_login is not None:
         logging.append(f"-Djava.security.auth.login.config={LOGIN}/{JAAS}")
     return ["java", *options, *logging, f"-Djava.io.tmpdir={TEMPORARY}", "-cp", f"{HOME}/lib/*"]
@@ -213,7 +244,7 @@ def _metrics() -> Manifest:
 
 def _container(settings: StreamJobSettings, resources: Compute) -> Manifest:
     mounts: list[Manifest] = [
-        {"mountPath": _CONFIG, "name": "config", "readOnly": True},
+        {"mountPath": CONFIG, "name": "config", "readOnly": True},
         {"mountPath": TEMPORARY, "name": "tmp"},
     ]
     if settings.connection.sasl_mechanism is not None:
@@ -229,6 +260,7 @@ def _container(settings: StreamJobSettings, resources: Compute) -> Manifest:
                 {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}
                 for name, path in fields
             ),
+            *environment(settings.variables),
         ],
         "image": settings.image,
         "resources": resources_of(resources),

@@ -23,6 +23,8 @@ _SHADED = "org.apache.flink.kafka.shaded."
 _DIRECTORY = f"{_SHADED}org.apache.kafka.common.config.provider.DirectoryConfigProvider"
 TRANSACTION_TIMEOUT_MILLISECONDS = 900_000
 """Kafka's default for the longest that brokers allow. A job that is down for longer loses what it wrote since its last checkpoint."""
+PRODUCER_OPTIONS = {"transaction.timeout.ms": str(TRANSACTION_TIMEOUT_MILLISECONDS)}
+"""Further options of those that write."""
 _STARTS = {
     StreamStart.EARLIEST: "earliest-offset",
     StreamStart.LATEST: "latest-offset",
@@ -81,11 +83,15 @@ def script(name: str, spec: StreamJobSpec, read: Read, brokers: Brokers) -> str:
 def table(name: str, topic: str, spec: StreamJobSpec, brokers: Brokers, *, is_source: bool, is_sink: bool) -> str:
     """The statement that makes the table of a topic."""
     declared = spec.tables[topic]
-    options = {"connector": "kafka", "topic": topic, **_format(declared, brokers.registry), **_client(brokers)}
+    options = {"connector": "kafka", "topic": topic, **_format(declared, brokers.registry)}
+    client = client_options(brokers)
     if is_source:
-        options |= _source(name, spec)
+        client |= consumer_options(name, spec.start)
+        options |= _source(spec)
     if is_sink:
+        client |= PRODUCER_OPTIONS
         options |= _sink(name, topic, declared)
+    options |= {f"properties.{key}": value for key, value in client.items()}
     types = declared.types
     if is_sink and declared.format is StreamFormat.AVRO and declared.schema is not None:
         # Flink takes no other types than those that it makes of the schema.
@@ -122,32 +128,38 @@ def _format(declared: StreamTable, registry: Registry | None) -> dict[str, str]:
     return found
 
 
-def _client(brokers: Brokers) -> dict[str, str]:
+def client_options(brokers: Brokers) -> dict[str, str]:
     """Options of every client. The password is a file that they read; it is in no option."""
     found = {
-        "properties.bootstrap.servers": brokers.bootstrap_servers,
-        "properties.security.protocol": brokers.security_protocol,
+        "bootstrap.servers": brokers.bootstrap_servers,
+        "security.protocol": brokers.security_protocol,
     }
     if brokers.has_authority:
-        found |= {"properties.ssl.truststore.location": CA_FILE, "properties.ssl.truststore.type": "PEM"}
+        found |= {"ssl.truststore.location": CA_FILE, "ssl.truststore.type": "PEM"}
     if brokers.sasl_mechanism is not None:
         password = f"${{directory:{CREDENTIALS}:password}}"
         module = f"{_SHADED}{LOGIN_MODULES[brokers.sasl_mechanism]}"
         found |= {
-            "properties.config.providers": "directory",
-            "properties.config.providers.directory.class": _DIRECTORY,
-            "properties.config.providers.directory.param.allowed.paths": CREDENTIALS,
-            "properties.sasl.jaas.config": f'{module} required username="{brokers.user}" password="{password}";',
-            "properties.sasl.mechanism": brokers.sasl_mechanism,
+            "config.providers": "directory",
+            "config.providers.directory.class": _DIRECTORY,
+            "config.providers.directory.param.allowed.paths": CREDENTIALS,
+            "sasl.jaas.config": f'{module} required username="{brokers.user}" password="{password}";',
+            "sasl.mechanism": brokers.sasl_mechanism,
         }
     return found
 
 
-def _source(name: str, spec: StreamJobSpec) -> Mapping[str, str]:
+def consumer_options(name: str, start: StreamStart) -> dict[str, str]:
+    """Further options of those that read."""
     return {
-        "properties.auto.offset.reset": "latest" if spec.start is StreamStart.LATEST else "earliest",
-        "properties.group.id": stream_user_name(name),
-        "properties.isolation.level": "read_committed",
+        "auto.offset.reset": "latest" if start is StreamStart.LATEST else "earliest",
+        "group.id": stream_user_name(name),
+        "isolation.level": "read_committed",
+    }
+
+
+def _source(spec: StreamJobSpec) -> Mapping[str, str]:
+    return {
         "scan.startup.mode": _STARTS[spec.start],
         # A partition without records would hold back the windows of all.
         "scan.watermark.idle-timeout": "10 s",
@@ -156,7 +168,6 @@ def _source(name: str, spec: StreamJobSpec) -> Mapping[str, str]:
 
 def _sink(name: str, topic: str, declared: StreamTable) -> Mapping[str, str]:
     found = {
-        "properties.transaction.timeout.ms": str(TRANSACTION_TIMEOUT_MILLISECONDS),
         "sink.delivery-guarantee": "exactly-once",
         "sink.transactional-id-prefix": f"{transactions_of(name)}{topic}",
     }

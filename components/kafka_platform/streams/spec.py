@@ -1,9 +1,11 @@
 """The spec of a stream job. No Pulumi."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
+from kafka_platform.program.spec import check_topics
 from kafka_platform.streams.types import TIMES, check_column, check_type
 from kafka_platform.values.checks import PORT_SCHEMA, check_field, check_ports
 from kafka_platform.values.forms import (
@@ -16,8 +18,9 @@ from kafka_platform.values.forms import (
     namespaces,
     processors,
 )
+from kafka_platform.values.free_maps import check_text
 from kafka_platform.values.later import Input
-from kafka_platform.values.names import check_topic, check_workload
+from kafka_platform.values.names import check_java_class, check_topic, check_workload
 from kafka_platform.values.ranges import MOST_VERSIONS, within
 from kafka_platform.values.words import Deciding, suggest
 
@@ -27,6 +30,7 @@ EVENT_TIME = "event_time"
 """Column of every table: when what its record tells happened."""
 PREFIX = "stream-"
 """What the names of a job's objects and of its user begin with."""
+_JAR = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+\.jar")
 LONGEST_JOB = 33 - len(PREFIX)
 
 
@@ -133,6 +137,16 @@ class StreamManagerResources(Compute):
     """Memory request and limit, at least 768Mi. Default 1Gi."""
 
 
+def _check_jar(path: str) -> None:
+    if not _JAR.fullmatch(path):
+        raise ValueError(f"{path[:60]!r} is not a jar: write its path in the image, such as /opt/flink/usrlib/job.jar")
+
+
+def _check_arguments(arguments: Sequence[str]) -> None:
+    for each in arguments:
+        check_text(each, "an argument")
+
+
 def _check_tables(tables: Mapping[str, object]) -> None:
     for topic in tables:
         check_topic(topic)
@@ -151,7 +165,17 @@ class StreamJobSpec(Spec):
     """Settings of a stream job, shared by programs and stack files."""
 
     tables: Mapping[str, StreamTable] = field(default_factory=dict)
-    """The topics that its SQL reads and writes, by name, with their columns. Required."""
+    """The topics that its SQL reads and writes, by name, with their columns. Required with SQL."""
+    jar: str | None = named(_check_jar, examples=["/opt/flink/usrlib/job.jar"])
+    """Instead of SQL: path of a jar in `image`, with a program that makes the job. Default: none."""
+    entry_class: str | None = named(check_java_class, examples=["com.example.Minutes"])
+    """Class of the jar whose `main` makes the job. Required with `jar`."""
+    arguments: Sequence[str] = formed((), _check_arguments)
+    """Arguments of `main`, in their order; no secrets. Default: none."""
+    reads: Sequence[str] = formed((), check_topics)
+    """Topics that the program of the jar reads. SQL says that itself. Default: none."""
+    writes: Sequence[str] = formed((), check_topics)
+    """Topics that the program of the jar writes. SQL says that itself. Default: none."""
     pods: int = within(1, 50, default=1)
     """Number of TaskManagers, which do the work. Default 1."""
     slots: int = within(1, 16, default=1)

@@ -40,6 +40,16 @@ IMAGE = re.compile(r"[a-z0-9][A-Za-z0-9._:/-]*[A-Za-z0-9](@sha256:[0-9a-f]{64})?
 """The name of a container image."""
 
 
+JAVA_CLASS = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)+")
+"""A class of Java with its package."""
+
+
+def check_java_class(name: str) -> None:
+    """Raises unless it is the name of a class of Java with its package."""
+    if not JAVA_CLASS.fullmatch(name):
+        raise ValueError(f"{name!r} is not a Java class: write it with its package")
+
+
 def check_image(image: str) -> None:
     """Raises unless it is the name of a container image."""
     if not image.strip():

@@ -5,6 +5,7 @@ Run as `python3 -m kafka_platform_runtime.stream_keeper` in its pod with these v
 - STREAM_NAMESPACE, STREAM_NAME, STREAM_JOB: the namespace, what the job's objects are called, its id in Flink.
 - STREAM_ENDPOINT, STREAM_REGION, STREAM_BUCKET, STREAM_PREFIX: its place in the object store, with AWS_ACCESS_KEY_ID and
   AWS_SECRET_ACCESS_KEY.
+- STREAM_PODS: what these pods are, where the job is a program of an image (default: they are those of SQL).
 - STREAM_TURN: the folder in which the JobManager asks to start (default /turn).
 - STREAM_PORT: of /metrics, /healthz and /readyz (default 9405).
 
@@ -26,7 +27,7 @@ from kafka_platform_runtime.stream_keeper.flink import Flink
 from kafka_platform_runtime.stream_keeper.keeper import Keeper
 from kafka_platform_runtime.stream_keeper.settings import Settings as Job, needed
 from kafka_platform_runtime.stream_keeper.store import S3, Store
-from kafka_platform_runtime.stream_keeper.turn import Turn
+from kafka_platform_runtime.stream_keeper.turn import ARGUMENTS, SQL, Turn
 from kafka_platform_runtime.supervision import whereabouts
 from kafka_platform_runtime.variables import port_of
 
@@ -45,6 +46,7 @@ class Settings:
     region: str
     bucket: str
     prefix: str
+    pods: str | None
     turn: Path
     port: int
 
@@ -58,6 +60,7 @@ class Settings:
             region=needed(environment, "STREAM_REGION"),
             bucket=needed(environment, "STREAM_BUCKET"),
             prefix=needed(environment, "STREAM_PREFIX"),
+            pods=environment.get("STREAM_PODS") or None,
             turn=Path(environment.get("STREAM_TURN") or "/turn"),
             port=port,
         )
@@ -77,8 +80,9 @@ def run(settings: Settings, stop: threading.Event, _: Page) -> None:
         ConfigMaps(ApiServer.in_pod(os.environ), job.namespace, job.name, job.job),
         Flink(job.job),
         Store(S3(settings.bucket, settings.endpoint, settings.region), settings.bucket, settings.prefix, job.job),
-        Turn(settings.turn),
+        Turn(settings.turn, SQL if settings.pods is None else ARGUMENTS),
         say,
+        pods=settings.pods,
     )
     told = Trouble()
 

@@ -76,6 +76,12 @@ class Change:
 def _refusal(name: str, ledger: Ledger) -> str:
     assert ledger.refused is not None  # noqa: S101
     reason = ledger.refused.reason
+    if ledger.plan == ledger.refused.plan and ledger.former is not None:
+        return (
+            f"{name}: it cannot start from the state of the former job: {reason}. The former job needs the pods that it had, so none runs; "
+            f"its state is in {ledger.former.origin}, and no result is lost or there twice. Take the change back, and it goes on from there, "
+            f"or raise version to {ledger.version + 1} to start without state"
+        )
     if ledger.plan == ledger.refused.plan:
         return f"{name}: it cannot start: {reason}"
     return (

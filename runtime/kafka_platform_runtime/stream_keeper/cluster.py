@@ -8,8 +8,9 @@ from typing import Any
 from kafka_platform_runtime.api_server import ApiServer, taken
 from kafka_platform_runtime.failures import Transient
 from kafka_platform_runtime.stream_keeper.ledger import LEDGER, RUNNING, Ledger, Wish, read, written
+from kafka_platform_runtime.stream_keeper.turn import ARGUMENTS, SQL
 
-PLAN, VERSION = "kafka-platform/plan", "kafka-platform/version"
+PLAN, VERSION, PODS = "kafka-platform/plan", "kafka-platform/version", "kafka-platform/pods"
 """Annotations of what is declared."""
 _CHECKPOINT = "checkpointID-"
 """What the keys begin with by which Flink finds its checkpoints."""
@@ -25,7 +26,7 @@ class Held:
 
     @property
     def script(self) -> str:
-        """The SQL that is to run now."""
+        """The SQL that is to run now, or the arguments of the program."""
         return self.scripts[RUNNING]
 
 
@@ -57,7 +58,11 @@ class ConfigMaps:
         about, data = found["metadata"].get("annotations") or {}, found.get("data") or {}
         try:
             return Wish(
-                plan=about[PLAN], version=int(about[VERSION]), script=data["job.sql"], config=data["config.yaml"]
+                plan=about[PLAN],
+                version=int(about[VERSION]),
+                script=data[SQL if SQL in data else ARGUMENTS],
+                config=data["config.yaml"],
+                pods=about.get(PODS),
             )
         except (KeyError, ValueError) as error:
             raise Transient(f"ConfigMap {self._namespace}/{self._name}-config: {error} is missing") from None

@@ -65,12 +65,15 @@ class Keeper:
         turn: Start,
         say: Callable[[str], object],
         clock: Callable[[], float] = time.monotonic,
+        pods: str | None = None,
     ) -> None:
         self._cluster = cluster
         self._flink = flink
         self._store = store
         self._turn = turn
         self._say = say
+        self._pods = pods
+        """What these pods are. A job that needs others starts in those."""
         self._clock = clock
         self._began = clock()
         """When Flink was started last."""
@@ -84,7 +87,8 @@ class Keeper:
         if wish is None:
             return
         if held is None:
-            self._cluster.note(None, Ledger(plan=wish.plan, version=wish.version), {RUNNING: wish.script})
+            first = Ledger(plan=wish.plan, version=wish.version, pods=wish.pods)
+            self._cluster.note(None, first, {RUNNING: wish.script})
         elif self._turn.asked:
             self._begin(held, wish)
         else:
@@ -95,6 +99,9 @@ class Keeper:
         ledger = held.ledger
         if ledger.stopping is not None:
             self._resolve(held, wish, "Flink has ended meanwhile")
+            return
+        if ledger.pods != self._pods:
+            self._move(held, wish)
             return
         if ledger.again:
             self._note(held, replace(ledger, again=False))
@@ -121,10 +128,24 @@ class Keeper:
         self._began = self._worked = self._clock()
         self._turn.give(wish.config + own, held.script)
 
+    def _move(self, held: Held, wish: Wish) -> None:
+        """What is noted runs in other pods than these, which are on their way or have been here."""
+        if wish.pods != self._pods:
+            return
+        newest = self._store.newest(held.ledger.generation)
+        if newest is not None or held.ledger.settled:
+            # Those pods are gone, and have written no savepoint.
+            self._advance(held, wish, newest or held.ledger.origin)
+        else:
+            said = "something else is declared meanwhile"
+            self._note(held, held.ledger.instead(wish), said, {RUNNING: wish.script})
+
     def _look(self, held: Held, wish: Wish) -> None:
         ledger, job = held.ledger, self._flink.job()
         if job is not None and job.works:
             self._worked = self._clock()
+        if ledger.begun and ledger.pods != self._pods:
+            return  # it runs in others
         if ledger.stopping is not None:
             self._stopping(held, wish, ledger.stopping)
         elif not ledger.begun or ledger.again:
@@ -168,7 +189,7 @@ class Keeper:
             self._settle(held)  # it has run, and readers have seen results
             return
         reason = reason or f"not all of its parts run after {TRIAL_SECONDS:.0f} s"
-        if ledger.former is not None:
+        if ledger.former is not None and ledger.former.pods == self._pods:
             self._note(held, ledger.back(reason), f"refused: {reason}", {RUNNING: held.scripts[FORMER]})
         elif ledger.refused is None:
             self._note(held, replace(ledger, refused=Refusal(plan=ledger.plan, reason=reason)), f"refused: {reason}")

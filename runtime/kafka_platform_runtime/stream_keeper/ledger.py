@@ -1,4 +1,4 @@
-"""What is noted of a stream job: which SQL runs, from which state, and what a change has come to."""
+"""What is noted of a stream job: which SQL or program runs, from which state, and what a change has come to."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -7,7 +7,7 @@ from typing import Any
 from kafka_platform_runtime.failures import Refused
 
 LEDGER, RUNNING, FORMER = "ledger.json", "running.sql", "former.sql"
-"""Keys of the ConfigMap."""
+"""Keys of the ConfigMap. The last two are what Flink is started with: SQL, or the arguments of a program."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +20,8 @@ class Wish:
     """A higher one begins without state."""
     script: str
     config: str
+    pods: str | None = None
+    """Another one whenever a program needs other pods: with another image, or other variables. None: SQL, which needs none of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,7 @@ class Former:
     plan: str
     version: int
     origin: str | None
+    pods: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,8 @@ class Ledger:
     """Counts the jobs that followed each other. Each keeps its checkpoints in a folder of its own."""
     plan: str
     version: int
+    pods: str | None = None
+    """The pods that it needs; in others it does not start."""
     origin: str | None = None
     """The state that it starts from if it has no checkpoint yet. None: without any."""
     begun: bool = False
@@ -73,8 +78,9 @@ class Ledger:
             generation=self.generation + 1,
             plan=wish.plan,
             version=max(wish.version, self.version),
+            pods=wish.pods,
             origin=None if anew else state,
-            former=Former(plan=self.plan, version=self.version, origin=state),
+            former=Former(plan=self.plan, version=self.version, origin=state, pods=self.pods),
             saved=state,
         )
 
@@ -85,6 +91,7 @@ class Ledger:
             generation=self.generation + 1,
             plan=self.former.plan,
             version=self.former.version,
+            pods=self.former.pods,
             origin=self.former.origin,
             settled=True,
             refused=Refusal(plan=self.plan, reason=reason),
@@ -101,6 +108,7 @@ class Ledger:
             generation=self.generation + 1,
             plan=wish.plan,
             version=max(wish.version, self.version),
+            pods=wish.pods,
             origin=None if anew else state,
             begun=False,
             refused=None,

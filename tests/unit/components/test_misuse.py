@@ -182,6 +182,7 @@ DECIDES = {
     "QueryDatabase.url": "decides where the network policy lets the query engine go",
     "MirrorSource.bootstrap_servers": "decides where the network policy lets the mirror go",
     "Plugin.connector_class": "is a class of Java",
+    "StreamJobArgs.entry_class": "is a class of Java",
     "WebhookReceiver.url": "decides where the network policy lets Alertmanager go",
     "Scale.prometheus": "is a query",
 }

@@ -6,6 +6,7 @@ import pytest
 from kafka_platform.streams.objects import config_map
 
 from tests.unit.review.objects import change, said
+from tests.unit.streams import test_programs as programs
 from tests.unit.streams.test_objects import SQL, TABLES, settings
 
 OTHER = SQL.replace("it-s.sums", "unused").replace("id, COUNT(*)", "id")
@@ -67,6 +68,40 @@ def rendered(**changes: Any) -> dict[str, Any]:
 )
 def test_what_a_change_means(old: dict[str, Any] | None, new: dict[str, Any] | None, section: str, line: str) -> None:
     sides = [None if each is None else rendered(**each) for each in (old, new)]
+    found = said(change("ConfigMap", sides[0], sides[1]))
+    assert line in next(lines for title, lines in found.items() if title.startswith(section)), found
+
+
+@pytest.mark.parametrize(
+    ("new", "section", "line"),
+    [
+        (
+            {"arguments": []},
+            "Other",
+            "stream job `totals`: changes: stops with a savepoint and starts from it; the former job comes back if it does not fit",
+        ),
+        (
+            {"image": "ghcr.io/acme/totals:2"},
+            "Other",
+            "stream job `totals`: image `ghcr.io/acme/totals:1` -> `ghcr.io/acme/totals:2`: stops with a savepoint, and starts from it in other "
+            "pods; if it does not fit, none runs until the change is taken back",
+        ),
+        (
+            {"slots": 2},
+            "Other",
+            "stream job `totals`: 1 -> 2 parts: stops with a savepoint and starts from it; the former job comes back if it does not fit",
+        ),
+        ({"writes": ["totals", "private"]}, "Access", "! stream job `totals`: its results now also go to `private`"),
+        (
+            {"version": 2},
+            "Data at risk",
+            "! stream job `totals`: starts without state: what it knows of open windows and joins is left out, and it begins where its program "
+            "says; its last savepoint stays",
+        ),
+    ],
+)
+def test_what_a_change_of_a_program_means(new: dict[str, Any], section: str, line: str) -> None:
+    sides = [config_map(programs.settings(**each)) for each in ({}, new)]
     found = said(change("ConfigMap", sides[0], sides[1]))
     assert line in next(lines for title, lines in found.items() if title.startswith(section)), found
 

@@ -19,6 +19,7 @@ from kafka_platform_runtime.stream_keeper.flink import Job, Outcome, root_cause
 from kafka_platform_runtime.stream_keeper.keeper import PATIENCE_SECONDS, TRIAL_SECONDS, Keeper
 from kafka_platform_runtime.stream_keeper.ledger import Ledger, Wish, read, written
 from kafka_platform_runtime.stream_keeper.settings import Settings
+from kafka_platform_runtime.stream_keeper.stop import SILENCE_SECONDS, Stop
 from kafka_platform_runtime.stream_keeper.store import Store
 from kafka_platform_runtime.stream_keeper.turn import Turn
 
@@ -140,13 +141,13 @@ def wish(name: str, version: int = 1) -> Wish:
     return Wish(plan=name, version=version, script=f"SQL {name}", config="a: b\n")
 
 
-def keeper(world: World) -> Keeper:
+def keeper(world: World, pods: str | None = None) -> Keeper:
     store = Store(world, "acme", "streams/minutes/", ID)
-    return Keeper(world, world, store, world, lambda _: None, lambda: world.now)
+    return Keeper(world, world, store, world, lambda _: None, lambda: world.now, pods)
 
 
-def looks(world: World, times: int = 12, each: float = 2.0) -> None:
-    own = keeper(world)
+def looks(world: World, times: int = 12, each: float = 2.0, pods: str | None = None) -> None:
+    own = keeper(world, pods)
     for _ in range(times):
         world.now += each
         try:
@@ -410,3 +411,106 @@ def test_flink_gets_its_files_before_it_may_start(tmp_path: Path) -> None:
 def test_a_name_that_is_none_asks_for_nothing(name: str) -> None:
     with pytest.raises(Refused, match="STREAM_NAME"):
         Settings.from_environment({"STREAM_NAMESPACE": "streaming", "STREAM_NAME": name, "STREAM_JOB": ID})
+
+
+def program(name: str, pods: str, version: int = 1) -> Wish:
+    return replace(wish(name, version), pods=pods)
+
+
+def replaced(world: World, pods: str, times: int = 20) -> None:
+    """The pods give way to others: Flink ends with them."""
+    world.asked, world.state, world.outcomes = True, None, {}
+    looks(world, times, pods=pods)
+
+
+def of_program() -> World:
+    """One that runs, in the pods `a`."""
+    world = World()
+    world.wanted = program("one", "a")
+    looks(world, pods="a")
+    assert world.ledger.settled
+    return world
+
+
+def stopped(world: World, pods: str, seconds: float = 0) -> str:
+    since = iter([world.now, world.now + seconds])
+    return Stop(world, "stream-totals", pods, lambda: next(since)).look()
+
+
+SAVED = f"{BUCKET}savepoints/1-1/savepoint-1"
+
+
+def test_a_program_stops_before_its_pods_give_way_and_starts_in_the_others() -> None:
+    world = of_program()
+    assert stopped(World(), "a") == "stream-totals: no job runs yet"
+    world.wanted = program("two", "b")
+    with pytest.raises(Transient, match="it has not begun to stop"):
+        stopped(world, "b")
+    looks(world, pods="a")
+    assert stopped(world, "b") == f"stream-totals: the next job starts from {SAVED}"
+    assert [script for script, _ in world.started] == ["SQL one"]  # not in these pods
+    replaced(world, "b")
+    assert world.started[-1] == ("SQL two", SAVED)
+    assert (world.ledger.plan, world.ledger.pods, world.ledger.settled) == ("two", "b", True)
+
+
+@pytest.mark.parametrize("lives", range(12))
+def test_pods_that_give_way_at_any_moment_leave_no_older_state(lives: int) -> None:
+    """As with files of manifests, which wait for nothing."""
+    world = of_program()
+    world.checkpoint(3)
+    world.wanted, world.lives = program("two", "b"), lives
+    with contextlib.suppress(KeyboardInterrupt):
+        looks(world, pods="a")
+    world.lives = None
+    replaced(world, "b")
+    assert world.ledger.settled
+    script, state = world.started[-1]
+    assert script == "SQL two"
+    assert state in (SAVED, f"{BUCKET}checkpoints/1/{ID}/chk-3")
+    assert (state == SAVED) == any("savepoints/1-1" in each for each in world.files)
+
+
+def test_a_program_that_does_not_fit_waits_and_its_former_one_goes_on_once_it_is_taken_back() -> None:
+    world = of_program()
+    world.wanted, world.unfit = program("two", "b"), {"SQL two"}
+    looks(world, pods="a")
+    replaced(world, "b", 40)
+    assert [each for each in world.started[1:] if each[0] == "SQL one"] == []
+    with pytest.raises(Refused, match=r"so none runs; its state is in s3://.*Take the change back"):
+        waited(world, "two")
+    world.wanted = program("one", "a")
+    looks(world, pods="b")
+    assert stopped(world, "a") == f"stream-totals: the next job starts from {SAVED}"
+    replaced(world, "a")
+    assert world.started[-1] == ("SQL one", SAVED)
+    assert (world.ledger.pods, world.ledger.settled) == ("a", True)
+
+
+def test_a_program_with_other_arguments_that_do_not_fit_comes_back_in_the_same_pods() -> None:
+    world = of_program()
+    world.wanted, world.unfit = program("two", "a"), {"SQL two"}
+    looks(world, 20, pods="a")
+    assert world.started[1:] == [("SQL two", SAVED), ("SQL one", SAVED)]
+    assert world.ledger.pods == "a"
+
+
+def test_other_pods_do_not_wait_for_a_keeper_that_is_gone() -> None:
+    world = of_program()
+    world.checkpoint(5)
+    world.wanted = program("two", "b")
+    assert "its last checkpoint takes its place" in stopped(world, "b", SILENCE_SECONDS + 1)
+    replaced(world, "b")
+    assert world.started[-1] == ("SQL two", f"{BUCKET}checkpoints/1/{ID}/chk-5")
+
+
+def test_a_savepoint_that_is_being_written_is_waited_for() -> None:
+    world = of_program()
+    assert world.noted is not None
+    world.noted = replace(world.noted, ledger=replace(world.ledger, stopping=f"{BUCKET}savepoints/1-1"))
+    with pytest.raises(Transient, match="it stops with a savepoint"):
+        stopped(world, "b", SILENCE_SECONDS + 1)
+
+
+def test_a_ledger_from_before_there_were_programs_is_read() -> None:
+    assert read('{"plan": "one", "version": 1, "former": {"plan": "zero", "version": 1, "origin": null}}').pods is None

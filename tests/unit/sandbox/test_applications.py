@@ -80,6 +80,12 @@ def test_what_cannot_become_an_image_is_refused(text: str, reason: str) -> None:
         read(text)
 
 
+def test_a_jar_on_the_image_of_stream_jobs() -> None:
+    recipe = read((REPOSITORY / "examples" / "flink" / "Dockerfile").read_text())
+    assert recipe.is_flink
+    assert (recipe.program, recipe.copies) == ("/opt/flink/usrlib/totals.jar", [])
+
+
 @pytest.fixture
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BuildFolders:
     """With a base that is made at once, as Debian is not."""

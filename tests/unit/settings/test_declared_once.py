@@ -80,6 +80,8 @@ OTHER_FORMS = {
     (Probe, "user"),
     # A file in a stack, its text in a program.
     (Stream, "sql"),
+    # Without a jar a file names no image of a job; a program may, and may know it later.
+    (Stream, "image"),
     # The values of variables may be known later in a program.
     (StreamWorkerArgs, "environment"),
 }

@@ -138,6 +138,16 @@ STACKS_OF_TESTS: dict[str, dict[str, Any]] = {
     | {
         "prometheus": {"server": {}},
         "registry": {"roles": {"api": "developer"}},
+        "streams": COMMON["streams"]
+        | {
+            "totals": {
+                "image": "registry.example.com/totals:1",
+                "jar": "/opt/flink/usrlib/totals.jar",
+                "entryClass": "com.example.Totals",
+                "reads": ["orders"],
+                "writes": ["orders-by-minute"],
+            }
+        },
         "connectors": COMMON["connectors"]
         | {"crm": {"postgres": SHOP | {"slot": "crm"}, "format": "avro"}}
         | {"declared": {"http": {"url": "https://api.example.com"}, "reads": ["orders"], "format": "schema"}},

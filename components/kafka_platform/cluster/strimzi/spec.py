@@ -21,7 +21,7 @@ from kafka_platform.kube.operated import STRIMZI_VERSION
 from kafka_platform.values.checks import check_field
 from kafka_platform.values.forms import Spec, formed, label_of_machines, names, percentage, rate
 from kafka_platform.values.free_maps import check_settings, check_text
-from kafka_platform.values.names import LONGEST_NAME, check_label
+from kafka_platform.values.names import LONGEST_NAME, check_java_class, check_label
 from kafka_platform.values.ranges import within
 from kafka_platform.values.units import LONGEST_DAYS, milliseconds
 
@@ -97,7 +97,6 @@ _OWNED = {
 _GOAL = re.compile(r"[A-Za-z][A-Za-z0-9.$]*")
 _PRINCIPAL = re.compile(r"[^;\s]+")
 _CRON_FIELD = re.compile(r"[0-9A-Za-z*?/,#-]+")
-_JAVA_CLASS = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)+")
 
 
 def check_strimzi_config(config: Mapping[str, str]) -> None:
@@ -188,11 +187,6 @@ class ClusterQuotas(Spec):
     """Users who are exempt from these limits. Default: none."""
 
 
-def _check_java_class(name: str) -> None:
-    if not _JAVA_CLASS.fullmatch(name):
-        raise ValueError(f"{name!r} is not a Java class: write it with its package")
-
-
 def _check_class_path(path: str) -> None:
     if not path.startswith("/"):
         raise ValueError(f"{path!r} is not a path in the image: begin it with /")
@@ -203,7 +197,7 @@ def _check_class_path(path: str) -> None:
 class TieredStorage(Spec):
     """Old records in an object store, through a Kafka remote storage plugin in the image."""
 
-    class_name: str = formed(MISSING, _check_java_class)
+    class_name: str = formed(MISSING, check_java_class)
     """Java class of the RemoteStorageManager, such as `io.aiven.kafka.tieredstorage.RemoteStorageManager`."""
     class_path: str = formed(MISSING, _check_class_path)
     """Where its jars are in the image, such as `/opt/kafka/plugins/tiered/*`."""

@@ -61,4 +61,36 @@ CASES: list[tuple[str, str]] = [
         "{topics: {orders: , 'orders-by-minute': }, storage: {install: true, users: {stream-minutes: }}, streams: {minutes: {sql: streams/minutes.sql, tables: {orders: {columns: [customer STRING, amount DOUBLE]}, 'orders-by-minute': {columns: [customer STRING]}}}}}",
         "storage.users.stream-minutes: is the user of the stream job 'minutes': rename it",
     ),
+    (
+        "{topics: {orders: , done: }, storage: {install: true}, streams: {totals: {image: 'totals:1', jar: /opt/flink/usrlib/totals.jar, entryClass: com.example.Totals, reads: [ordes]}}}",
+        "streams.totals.reads: 'ordes' is not a topic of this file: declare it under topics, or name one that is there: orders, done",
+    ),
+    (
+        "{topics: {orders: , done: }, storage: {install: true}, streams: {totals: {jar: /opt/flink/usrlib/totals.jar, entryClass: com.example.Totals, reads: [orders]}}}",
+        "streams.totals.image: missing: write the image that has the jar, based on ghcr.io/kafka-platform/flink:0.1.0",
+    ),
+    (
+        "{topics: {orders: , done: }, storage: {install: true}, streams: {totals: {reads: [orders]}}}",
+        "streams.totals.reads: belongs to a jar, and there is none: name it in jar, or remove it",
+    ),
+    (
+        "{topics: {orders: , done: }, storage: {install: true}, streams: {totals: {image: 'totals:1', sql: streams/minutes.sql}}}",
+        "streams.totals.image: belongs to a jar, and there is none: name it in jar, or remove it",
+    ),
+    (
+        "{topics: {orders: , done: }, storage: {install: true}, streams: {totals: {pods: 2}}}",
+        "streams.totals.sql: missing: write the SQL of the job, or jar and image",
+    ),
+    (
+        "{topics: {orders: , done: }, storage: {install: true}, streams: {totals: {image: 'totals:1', jar: totals.jar, entryClass: com.example.Totals, reads: [orders]}}}",
+        "streams.totals.jar: 'totals.jar' is not a jar: write its path in the image, such as /opt/flink/usrlib/job.jar",
+    ),
+    (
+        "{topics: {orders: , done: }, storage: {install: true}, streams: {totals: {image: 'totals:1', jar: /opt/flink/usrlib/totals.jar, reads: [orders]}}}",
+        "streams.totals.entryClass: missing: write the class of the jar whose main makes the job",
+    ),
+    (
+        "{topics: {orders: , done: }, storage: {install: true}, streams: {totals: {image: 'totals:1', jar: /opt/flink/usrlib/totals.jar, entryClass: com.example.Totals, sql: streams/minutes.sql, reads: [orders]}}}",
+        "streams.totals.sql: jar is given too: keep one of them",
+    ),
 ]
