@@ -1,5 +1,7 @@
 """A platform as it is used over HTTP from outside: through Traefik by Ingress and Gateway API, with certificates of cert-manager."""
 
+import base64
+import contextlib
 import json
 import shutil
 import ssl
@@ -12,7 +14,7 @@ import pytest
 
 from sandbox import edge
 from tests.e2e.conftest import MakeStack
-from tests.harness import Stack, eventually, get, kubectl
+from tests.harness import Stack, client_pod, eventually, get, in_pod, kubectl
 from tests.logins import Authority
 from tests.outside import RECORDS, Flow, Way, balancer, login, needed_edge
 
@@ -86,7 +88,9 @@ def stack(address: str, root: Authority, make_stack: MakeStack, tmp_path_factory
     spec = {"secretName": "brokers", "dnsNames": BROKER_NAMES, "privateKey": key, "issuerRef": {"name": "issuing"}}
     made("Certificate", "brokers", spec=spec)
     kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", "certificate/brokers", "--timeout=300s")
-    stack = make_stack("edge", PLATFORM)
+    [pod] = json.loads(kubectl("-n", edge.NAMESPACE, "get", "pods", "-l", "app=traefik", "-o", "json"))["items"]
+    gateway = {**PLATFORM["gateway"], "trustedProxies": [f"{pod['status']['podIP']}/32"]}
+    stack = make_stack("edge", {**PLATFORM, "gateway": gateway})
     stack.up()
     return stack
 
@@ -154,6 +158,34 @@ def check_nothing_is_lost(served: Way, topic: str, certificate: str) -> None:
     assert all(len(places) == len(set(places)) for places in flow.read.values()), "a resumed stream repeats nothing"
 
 
+GUESSES = """
+import http.client, socket, ssl, sys
+
+address, host, *users = sys.argv[1:]
+anyone = ssl._create_unverified_context()
+for user in users:
+    to = http.client.HTTPSConnection(host, context=anyone)
+    to.sock = anyone.wrap_socket(socket.create_connection((address, 443), timeout=30), server_hostname=host)
+    to.request("GET", "/topics", headers={"authorization": "Basic " + user})
+    print(to.getresponse().status)
+    to.close()
+"""
+"""A caller in a pod, whom Traefik sees under the pod's own address."""
+
+
+def wrong(password: str) -> str:
+    """The login of the user with a wrong password."""
+    return base64.b64encode(f"app:{password}".encode()).decode()
+
+
+def claimed(served: Way, address: str, password: str) -> int:
+    """What a caller is answered who claims to be at an address and guesses."""
+    with contextlib.closing(served.opened()) as connection:
+        headers = {"authorization": f"Basic {wrong(password)}", "x-forwarded-for": address, "x-real-ip": address}
+        connection.request("GET", "/topics", headers=headers)
+        return connection.getresponse().status
+
+
 @pytest.mark.usefixtures("stack")
 class TestIngress:
     @pytest.fixture
@@ -165,6 +197,18 @@ class TestIngress:
 
     def test_records_go_through_it_by_tls_alone(self, served: Way) -> None:
         check_served(served)
+
+    def test_an_address_that_a_caller_claims_does_not_count(self, served: Way) -> None:
+        eventually("it is served", served.is_open)
+        found = [claimed(served, f"203.0.113.{number}", f"wrong {number}") for number in range(12)]
+        assert set(found) == {401, 429}, found
+        # Traefik's word counts: the caller at another address is not held up by the former.
+        client_pod(NAMESPACE, "elsewhere", "app")
+        traefik = f"traefik.{edge.NAMESPACE}.svc"
+        found = [claimed(served, "203.0.113.99", f"wrong again {number}") for number in range(12)]
+        assert 429 in found
+        said = in_pod(NAMESPACE, "elsewhere", "python3", "-c", GUESSES, traefik, served.host, wrong("elsewhere"))
+        assert said.split() == ["401"]
 
     def test_by_http_2(self, served: Way) -> None:
         if shutil.which("curl") is None:

@@ -114,6 +114,8 @@ def gateway_json(settings: GatewaySettings, namespace: str, registry_url: str | 
         "cors": list(settings.spec.cors),
         "peers": f"{settings.name}-pods.{namespace}.svc",
     }
+    if settings.spec.trusted_proxies:
+        content["trustedProxies"] = list(settings.spec.trusted_proxies)
     if settings.spec.tls is not None:
         content["tls"] = {
             "certificate": f"{_TLS}/tls.crt",

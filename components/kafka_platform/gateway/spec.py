@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from kafka_platform.gateway.exposure import Exposure
 from kafka_platform.kube.pod_settings import UNDECIDED, PodSettings
-from kafka_platform.values.checks import check_origins
+from kafka_platform.values.checks import check_origins, check_proxies
 from kafka_platform.values.forms import (
     Compute,
     Spec,
@@ -239,6 +239,9 @@ class GatewaySpec(Spec):
     """How long a login counts until it is tried again: a changed password takes effect after at most this. Default 60s."""
     cors: Sequence[str] = formed((), check_origins)
     """Origins whose pages may call, such as `https://shop.example.com`, or `'*'` for all. Default: none."""
+    trusted_proxies: Sequence[str] = formed((), check_proxies, examples=[["10.42.0.0/16"]])
+    """Networks of what passes requests on, such as the pods of an Ingress or Gateway controller: their `X-Forwarded-For` says where
+    a login comes from. Nobody else may claim an address. Default: none; a login comes from where its connection does."""
     enforced_topics: Sequence[str] = names(check_topic)
     """Topics whose values have to fit the latest schema of `<topic>-value`, also those sent as JSON; other formats are
     refused. Needs a schema registry. Default: none."""

@@ -43,6 +43,16 @@ def check_source_ranges(networks: Sequence[str]) -> None:
         check_network(network, "203.0.113.0/24")
 
 
+def check_proxies(networks: Sequence[str]) -> None:
+    """Raises unless each is a network, and none of them is everywhere."""
+    for network in networks:
+        check_network(network, "10.42.0.0/16")
+        if ipaddress.ip_network(network).prefixlen == 0:
+            raise ValueError(
+                f"{network!r} is everywhere, so every caller could claim any address: name the network of the proxies"
+            )
+
+
 def check_url(url: str) -> None:
     """Raises unless it is an address of HTTP."""
     if not url.startswith(("http://", "https://")):

@@ -31,6 +31,7 @@ from kafka_platform_runtime.gateway.http import (
     error_response,
 )
 from kafka_platform_runtime.gateway.metadata import Metadata
+from kafka_platform_runtime.gateway.proxies import TrustedProxies
 from kafka_platform_runtime.gateway.reads.routes import Reads
 from kafka_platform_runtime.gateway.wire.connections import Connections
 from kafka_platform_runtime.gateway.writes.routes import Writes
@@ -83,6 +84,7 @@ class Gateway:
         self.certificates: Certificates | None = None
         self.open = Connections(core.limits)
         self._schemas = core.schemas
+        self._proxies = TrustedProxies(core.settings.trusted_proxies)
         self._writes = Writes(core)
         self.parts: list[Part] = [Consumers(core), Metadata(core), Reads(core), self._writes]
         """They are closed in this order."""
@@ -139,7 +141,8 @@ class Gateway:
                 name, long = route.name, route.long
                 if not route.public:
                     browsers.judge(request, self.settings.cors)
-                    caller = request.caller = await self.callers.identify(request.authorization, request.address)
+                    address = self._proxies.caller(request.address, scope["headers"])
+                    caller = request.caller = await self.callers.identify(request.authorization, address)
                     user = caller.identity.known_user
                     self.open.identified(scope["connection"], caller.identity.owner)
                     if not long:

@@ -175,6 +175,8 @@ class Settings(Part, frozen=True):
     limits: Limits = Limits()
     cors: tuple[str, ...] = ()
     """Origins whose pages may call, such as `https://shop.example.com`; `*` for all."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks of proxies whose `X-Forwarded-For` says where a request comes from."""
     registry: Registry | None = None
     """The schema registry; None: the formats with schemas are refused."""
     peers: str | None = None

@@ -184,7 +184,10 @@ class TestFiles:
 
     def test_the_program_takes_every_setting(self) -> None:
         limits = HttpGatewayLimits(body="2Mi", records=5, bodies="64Mi", callers=7, heartbeat="1500ms", drain="0s")
-        full = settings(tls=TLS, anonymous="web", bearer=True, recheck="2m", cors=["*"], limits=limits)
+        proxies = ["10.42.0.0/16", "fd00::/8"]
+        full = settings(
+            tls=TLS, anonymous="web", bearer=True, recheck="2m", cors=["*"], limits=limits, trusted_proxies=proxies
+        )
         read = msgspec.json.decode(gateway_json(full, "streaming"), type=program.Settings)
         assert read.tls == program.Tls(
             certificate="/etc/kafka-platform/tls/tls.crt",
@@ -195,6 +198,7 @@ class TestFiles:
             username="web", password_file="/etc/kafka-platform/anonymous/password"
         )
         assert (read.bearer, read.recheck_seconds, read.cors) == (True, 120, ("*",))
+        assert read.trusted_proxies == ("10.42.0.0/16", "fd00::/8")
         assert read.limits == program.Limits(
             body_bytes=2 * 2**20, records=5, bytes=64 * 2**20, callers=7, heartbeat_seconds=1.5, drain_seconds=0
         )
@@ -542,6 +546,11 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
     (lambda: args(namespace="Edge"), "namespace: 'Edge' is not a Kubernetes namespace: use"),
     (lambda: args(anonymous="admin"), "anonymous: 'admin' is a user of the platform itself: choose another name"),
     (lambda: args(recheck="0s"), "recheck: '0s' is not a time to wait: write a duration such as 60s"),
+    (
+        lambda: args(trusted_proxies=["10.42.0.1/16"]),
+        "trusted_proxies: '10.42.0.1/16' is not a network: write one such",
+    ),
+    (lambda: args(trusted_proxies=["::/0"]), "trusted_proxies: '::/0' is everywhere, so every caller could claim any"),
     (lambda: args(cors=["shop.example.com"]), "cors: 'shop.example.com' is not an origin: write one such as https://"),
     (lambda: args(client_namespaces=["A"]), "client_namespaces: 'A' is not a Kubernetes namespace: use"),
     (

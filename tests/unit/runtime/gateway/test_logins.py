@@ -170,6 +170,26 @@ def test_a_user_with_two_passwords_has_one_set_of_limits(kafka: Kafka, start_gat
         assert reply.status == 429, reply.body
 
 
+def test_wrong_passwords_count_where_the_trusted_proxy_says_and_never_where_the_caller_does(
+    start_gateway: StartGateway,
+) -> None:
+    def guesses(gateway: Program, *forwarded: str) -> list[int]:
+        found: list[int] = []
+        for each in forwarded:
+            headers = {"x-forwarded-for": each}
+            found.append(gateway.ask("GET", "/topics", user=RED, secret=f"no {each}", headers=headers).status)
+        return found
+
+    forged = [f"203.0.113.{number}" for number in range(12)]
+    untrusting = start_gateway({}, pod="gateway-untrusting")
+    # Pauses come after three, and only for the one address that there is.
+    assert 429 in guesses(untrusting, *forged)
+    trusting = start_gateway({"trustedProxies": ["127.0.0.1/32"]}, pod="gateway-trusting")
+    assert guesses(trusting, *forged) == [401] * len(forged)
+    assert 429 in guesses(trusting, *(f"{each}, 198.51.100.4" for each in forged)), "the proxy appends the real one"
+    assert guesses(trusting, "198.51.100.5") == [401], "nobody else is held up"
+
+
 def test_a_name_that_scram_must_escape_logs_in(kafka: Kafka, gateway: Program) -> None:
     kafka.make_user(AWKWARD)
     assert gateway.ask("GET", "/topics", user=AWKWARD).status == 200

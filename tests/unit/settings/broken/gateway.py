@@ -168,6 +168,10 @@ gateway: {anonymous: web}
         "gateway.bearer: an embedded Kafka does not accept tokens: remove the key, or write engine: external",
     ),
     (
+        "gateway: {trustedProxies: [0.0.0.0/0]}",
+        "gateway.trustedProxies: '0.0.0.0/0' is everywhere, so every caller could claim any address: name the network of the proxies",
+    ),
+    (
         "gateway: {cors: [shop.example.com]}",
         "gateway.cors: 'shop.example.com' is not an origin: write one such as https://shop.example.com, or '*'",
     ),
