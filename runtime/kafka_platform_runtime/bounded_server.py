@@ -12,6 +12,8 @@ CONNECTIONS = 32
 """Concurrent connections: Prometheus and the kubelet have one or two each, and each takes a thread."""
 CONNECTION_SECONDS = 10.0
 """How long a connection may last from beginning to end; Prometheus' own default timeout is as long."""
+UNREAD_BYTES = 4 * 1024 * 1024
+"""Of a request's body that nobody asked for, which is read and thrown away before the connection is closed."""
 
 
 class BoundedThreads(ThreadingMixIn, BaseServer):
@@ -83,6 +85,18 @@ class Answering(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def finish(self) -> None:
+        """End the answer, then the connection.
+
+        One that is closed with unread bytes is reset, and a caller who is still sending may never see the answer.
+        """
+        super().finish()
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            left = UNREAD_BYTES
+            while left > 0 and (read := len(self.connection.recv(64 * 1024))):
+                left -= read
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class' name
         """Log nothing: they come every few seconds."""

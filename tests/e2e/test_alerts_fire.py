@@ -26,8 +26,11 @@ from tests.volumes import Volumes
 
 NAMESPACE = "e2e-alerts"
 SMALL = "alerts-small"
-"""Storage class of volumes that fill up in a moment."""
+"""Storage class of volumes that fill up in a moment, and that nobody else fills: the sandbox's others are folders of the
+machine's disk."""
 SIZE = "256m"
+NODES = 3 if IS_LONG else 1
+"""With one of three gone nobody is hurt; that is a case of the long ones."""
 FASTER = 10
 """By how much times in rules are divided."""
 INTERVAL = "3s"
@@ -41,11 +44,9 @@ PLATFORM: dict[str, Any] = {
     "namespace": NAMESPACE,
     "kafka": {
         "engine": "embedded",
-        # With one of three gone nobody is hurt; that is a case of the long ones.
-        "nodes": 3 if IS_LONG else 1,
+        "nodes": NODES,
         "storage": "1Gi",
-        # Those that fill up in a moment, for a case of the long ones.
-        **({"storageClass": SMALL} if IS_LONG else {}),
+        "storageClass": SMALL,
         "resources": {"cpu": "50m", "memory": "768Mi"},
         "deletion": "allow",
     },
@@ -138,14 +139,11 @@ def pages() -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def volumes() -> Iterator[Volumes | None]:
-    """Those of the brokers, for the long cases."""
-    if not IS_LONG:
-        yield None
-        return
+def volumes() -> Iterator[Volumes]:
+    """Those of the brokers."""
     made = Volumes(SMALL, measured=True)
     try:
-        for node in range(3):
+        for node in range(NODES):
             made.make(f"{SMALL}-{node}", SIZE, "1Gi")
         yield made
     finally:
@@ -153,7 +151,7 @@ def volumes() -> Iterator[Volumes | None]:
 
 
 @pytest.fixture(scope="module")
-def stack(volumes: Volumes | None, make_stack: MakeStack) -> Stack:
+def stack(volumes: Volumes, make_stack: MakeStack) -> Stack:
     stack = make_stack("alerts", PLATFORM)
     stack.up()
     client_pod(NAMESPACE, "hook", "app", labels={"app": "hook"}, programs=["ledger.py", "flow.py"])

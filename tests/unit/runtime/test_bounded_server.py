@@ -4,23 +4,22 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 from typing import Any
 
 import pytest
 from kafka_platform_runtime import bounded_server
-from kafka_platform_runtime.bounded_server import BoundedThreads
+from kafka_platform_runtime.bounded_server import Answering, BoundedThreads
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
+class Handler(Answering):
+    def answer(self) -> None:
         if self.path == "/fault":
             raise RuntimeError("a fault of one request")
-        self.send_response(204)
-        self.end_headers()
+        self.send(204, b"", "text/plain")
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class' name
-        """Say nothing."""
+    def do_POST(self) -> None:  # noqa: N802 - the base class' name
+        self.say(413, "too long")
 
 
 class Server(BoundedThreads, HTTPServer):
@@ -82,3 +81,16 @@ def test_a_connection_that_takes_too_long_is_ended(server: Server, monkeypatch: 
 def test_a_fault_of_one_request_ends_nothing_else(server: Server) -> None:
     assert status(server, "/fault") == b""
     assert status(server, "/") == b"HTTP/1.0 204"
+
+
+def test_a_caller_whose_body_is_refused_learns_why(server: Server) -> None:
+    """Not only that the connection was reset, whether it has sent all of the body or is still at it."""
+    for length in (2, bounded_server.UNREAD_BYTES):
+        with connect(server) as connection:
+            connection.sendall(f"POST / HTTP/1.0\r\nContent-Length: {length}\r\n\r\n".encode() + b" " * length)
+            assert connection.makefile("rb").read().startswith(b"HTTP/1.0 413")
+
+
+def test_who_sends_without_end_is_ended(server: Server) -> None:
+    with connect(server) as connection, pytest.raises(OSError):  # noqa: PT011 - broken pipe, or reset
+        connection.sendall(b"POST / HTTP/1.0\r\n\r\n" + b" " * 64 * bounded_server.UNREAD_BYTES)
