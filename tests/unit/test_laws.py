@@ -5,9 +5,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Container, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.many import for_each
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPONENTS = sorted((ROOT / "components" / "kafka_platform").glob("**/*.py"))
@@ -15,6 +18,7 @@ SOURCES = [*COMPONENTS, *sorted((ROOT / "infra").glob("**/*.py"))]
 TOKEN = re.compile(r"kafka-platform:index:[A-Z][A-Za-z]+")
 
 
+@cache
 def tree(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"), str(file))
 
@@ -104,14 +108,14 @@ def test_every_child_has_the_component_as_its_parent(file: Path, node: ast.Class
     assert found, f"{file}: {node.name} makes nothing"
 
 
-@pytest.mark.parametrize("file", COMPONENTS, ids=lambda file: file.name)
+@for_each("file", COMPONENTS, str)
 def test_components_read_no_surroundings(file: Path) -> None:
     forbidden = {"pulumi.Config", "os.environ", "os.getenv", "pulumi.get_stack", "pulumi.get_project"}
     used = {name(node) for node in ast.walk(tree(file)) if isinstance(node, ast.Attribute)}
     assert not used & forbidden, f"{file}: give it to the component as an argument"
 
 
-@pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))
+@for_each("file", SOURCES, str)
 def test_no_resource_is_made_inside_apply(file: Path) -> None:
     makers = re.compile(
         r"\b(place|place_all|patch|look_up|KubernetesObject)\(|\bRandom[A-Z]\w+\(|\b(Provider|Chart|ConfigFile)\("
@@ -123,7 +127,7 @@ def test_no_resource_is_made_inside_apply(file: Path) -> None:
                 assert not makers.search(ast.unparse(argument)), f"{file}:{node.lineno}"
 
 
-@pytest.mark.parametrize("file", COMPONENTS, ids=lambda file: file.name)
+@for_each("file", COMPONENTS, str)
 def test_annotations_are_evaluated(file: Path) -> None:
     """The component host reads annotations, which must be types and not texts."""
     for node in ast.walk(tree(file)):
@@ -339,7 +343,7 @@ def unwatched(module: ast.Module) -> Iterator[ast.Call]:
             yield node
 
 
-@pytest.mark.parametrize("file", PROGRAMS, ids=lambda file: str(file.relative_to(RUNTIME)))
+@for_each("file", PROGRAMS, str)
 def test_what_runs_in_the_background_is_watched(file: Path) -> None:
     """Tasks, threads and pools are made by `supervision`, which notices their end (`WATCH.vital`, `errand`, `thread`,
     `pool`, `hand_over`)."""
@@ -377,7 +381,7 @@ MOST_LINES_OF_A_FUNCTION = 60
 SHORT = [file for name, folder in PACKAGES.items() if name != "sandbox" for file in sorted(folder.rglob("*.py"))]
 
 
-@pytest.mark.parametrize("file", SHORT, ids=lambda file: str(file.relative_to(ROOT)))
+@for_each("file", SHORT, str)
 def test_files_and_functions_are_short(file: Path) -> None:
     assert len(file.read_text(encoding="utf-8").splitlines()) <= MOST_LINES_OF_A_FILE, "split it along its seams"
     functions = [each for each in ast.walk(tree(file)) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]

@@ -28,6 +28,8 @@ from kafka_platform import (
 from kafka_platform.values.forms import Spec
 from kafka_platform.values.words import Deciding
 
+from tests.many import for_each
+
 CLASSES = {
     each.__name__: each
     for each in (getattr(kafka_platform, name) for name in dir(kafka_platform))
@@ -126,7 +128,7 @@ def wrong(field: Field) -> list[Any]:
 FIX = re.compile(r": .*(write |use |did you mean |put it in quotes)")
 
 
-@pytest.mark.parametrize("field", FIELDS, ids=str)
+@for_each("field", FIELDS, str)
 def test_a_value_of_another_kind_gets_one_line_with_the_field_and_the_fix(field: Field) -> None:
     for value in wrong(field):
         with pytest.raises(ValueError, match=rf"^{field.name}[:.\[]") as refused:
@@ -136,7 +138,7 @@ def test_a_value_of_another_kind_gets_one_line_with_the_field_and_the_fix(field:
         assert FIX.search(message), message
 
 
-@pytest.mark.parametrize("field", FIELDS, ids=str)
+@for_each("field", FIELDS, str)
 def test_what_is_in_a_list_or_a_mapping_is_looked_at_too(field: Field) -> None:
     origin, inner = typing.get_origin(field.kind), typing.get_args(field.kind)
     if origin not in (Sequence, Mapping) or inner[-1] is Any:
@@ -146,9 +148,7 @@ def test_what_is_in_a_list_or_a_mapping_is_looked_at_too(field: Field) -> None:
         make(field, {"key": value} if origin is Mapping else [value])
 
 
-@pytest.mark.parametrize(
-    "field", [each for each in FIELDS if isinstance(each.kind, type) and issubclass(each.kind, Enum)], ids=str
-)
+@for_each("field", [each for each in FIELDS if isinstance(each.kind, type) and issubclass(each.kind, Enum)], str)
 def test_a_word_becomes_its_enum_and_an_unknown_one_is_never_guessed_where_it_decides(field: Field) -> None:
     for member in field.kind:
         taken = made(field, member.value)
@@ -158,7 +158,7 @@ def test_a_word_becomes_its_enum_and_an_unknown_one_is_never_guessed_where_it_de
         assert ("did you mean" in str(refused.value)) == (not issubclass(field.kind, Deciding)), str(refused.value)
 
 
-@pytest.mark.parametrize("field", [each for each in FIELDS if each.is_input], ids=str)
+@for_each("field", [each for each in FIELDS if each.is_input], str)
 def test_an_output_is_taken_and_not_looked_at(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
     value = pulumi.Output.from_input("x")
     with monkeypatch.context() as patched:
@@ -188,9 +188,7 @@ DECIDES = {
 }
 
 
-@pytest.mark.parametrize(
-    "field", [each for each in FIELDS if LATE.fullmatch(each.name) and each.kind is not bool], ids=str
-)
+@for_each("field", [each for each in FIELDS if LATE.fullmatch(each.name) and each.kind is not bool], str)
 def test_fields_of_one_meaning_take_outputs_alike(field: Field) -> None:
     kind = typing.get_args(field.kind)[-1] if typing.get_origin(field.kind) in (Sequence, Mapping) else field.kind
     is_input = field.is_input or parts(kind)[2]
@@ -198,7 +196,7 @@ def test_fields_of_one_meaning_take_outputs_alike(field: Field) -> None:
     assert (is_text and is_input) != (str(field) in DECIDES), "annotate it with Input[str]"
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@for_each("name", CLASSES)
 def test_unknown_and_missing_keys_are_told_by_name(name: str) -> None:
     with pytest.raises(ValueError, match=r"^no_such_key: unknown key: (did you mean|use )"):
         CLASSES[name](**{"no_such_key": 1})

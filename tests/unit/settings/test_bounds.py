@@ -19,6 +19,7 @@ from infra.settings.model import Settings
 from infra.settings.parsing import parse
 from infra.settings.schema import schema
 from infra.settings.stackfile import KEY, MOST_FILE_BYTES, MOST_NODES, parse_yaml, read, select
+from tests.many import for_each
 from tests.unit.settings.test_mutations import INSTALLED, WORKERS
 
 SCHEMA = schema()
@@ -131,7 +132,7 @@ def numbers(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield each
 
 
-@pytest.mark.parametrize("name", sorted(SCHEMA["$defs"]))
+@for_each("name", sorted(SCHEMA["$defs"]))
 def test_every_number_has_a_range_in_the_schema(name: str) -> None:
     for key, node in SCHEMA["$defs"][name].get("properties", {}).items():
         for each in numbers(node):
@@ -169,8 +170,8 @@ def replaced(base: str, path: tuple[str | int, ...], value: object) -> Any:
     return content
 
 
-@pytest.mark.parametrize(("base", "path"), PLACES, ids=[f"{base}:{'.'.join(map(str, path))}" for base, path in PLACES])
 @pytest.mark.parametrize("value", [10**12 + 1, 10**30, -1], ids=["large", "absurd", "negative"])
+@for_each("base, path", PLACES)
 def test_a_number_beyond_its_range_is_refused_by_the_settings_and_by_the_schema(
     base: str, path: tuple[str | int, ...], value: int
 ) -> None:
@@ -184,7 +185,7 @@ MARK = "the number is here"
 
 
 @pytest.mark.parametrize("number", ["1000000000000", f"1{'0' * 30}", "-1", "0", "1.5", "1e400"])
-@pytest.mark.parametrize(("base", "path"), PLACES, ids=[f"{base}:{'.'.join(map(str, path))}" for base, path in PLACES])
+@for_each("base, path", PLACES)
 def test_whatever_number_is_in_a_file_is_taken_or_answered_with_lines_that_name_its_field(
     base: str, path: tuple[str | int, ...], number: str
 ) -> None:
@@ -233,7 +234,7 @@ def test_the_schema_has_many_numbers() -> None:
     assert len(ALONE) >= 60
 
 
-@pytest.mark.parametrize("path", ALONE, ids=[".".join(map(str, path)) for path in ALONE])
+@for_each("path", ALONE)
 def test_every_number_of_the_schema_ends_in_settings_or_in_lines(path: tuple[str | int, ...]) -> None:
     for number in (10**12, 10**30, -1, 0, 1.5, 2.0**900):
         content: Any = number

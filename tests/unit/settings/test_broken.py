@@ -8,6 +8,7 @@ import pytest
 from infra.settings.faults import SettingsError
 from infra.settings.parsing import parse
 from infra.settings.stackfile import parse_yaml, select
+from tests.many import for_each
 from tests.unit.settings.broken import FILES, PLATFORM
 
 
@@ -29,12 +30,12 @@ def test_there_are_enough() -> None:
     assert len({text for text, _ in ALL}) == len(ALL) >= 60
 
 
-@pytest.mark.parametrize(("text", "line"), ALL, ids=[line[:80] for _, line in ALL])
+@for_each("text, line", ALL)
 def test_one_clear_line(text: str, line: str) -> None:
     assert faults(text) == [line]
 
 
-@pytest.mark.parametrize("line", sorted({line for _, line in ALL}))
+@for_each("line", sorted({line for _, line in ALL}))
 def test_a_line_says_where_what_and_how_to_fix_it(line: str) -> None:
     where, what, fix = line.split(": ", 2)
     assert all((where.strip(), what.strip(), fix.strip()))

@@ -12,6 +12,7 @@ from infra.settings.faults import SettingsError
 from infra.settings.parsing import parse
 from infra.settings.schema import schema
 from infra.settings.stackfile import KEY, PULUMI_KEYS, parse_yaml
+from tests.many import for_each
 from tests.unit.settings.broken import PLATFORM
 
 SHIPPED = [STACKS / f"Pulumi.{stack}.yaml" for stack in ("dev", "ci", "staging", "prod")]
@@ -50,7 +51,7 @@ def examples() -> list[str]:
     return [part.partition("```")[0] for part in parts]
 
 
-@pytest.mark.parametrize("text", examples())
+@for_each("text", examples())
 def test_the_schema_accepts_the_examples_of_the_documentation(text: str, validator: Any) -> None:
     # test_documented_stacks.py runs `check` on them.
     validator.validate(parse_yaml(text))
@@ -82,7 +83,7 @@ def test_both_accept(text: str, validator: Any) -> None:
     validator.validate({"config": {KEY: content}})
 
 
-@pytest.mark.parametrize("text", [text for text, _ in PLATFORM])
+@for_each("text", [text for text, _ in PLATFORM])
 def test_what_the_schema_refuses_is_refused(text: str, validator: Any) -> None:
     """The schema may know less than the settings (they see relations), never more; it finds wrong keys and types."""
     content = parse_yaml(textwrap.dedent(text))
@@ -95,17 +96,18 @@ def test_what_the_schema_refuses_is_refused(text: str, validator: Any) -> None:
         assert found
 
 
+DEFINITIONS = schema()["$defs"]
 EXAMPLES = [
     (f"{name}.{key}", node, example)
-    for name, definition in schema()["$defs"].items()
+    for name, definition in DEFINITIONS.items()
     for key, node in definition.get("properties", {}).items()
     for example in node.get("examples", [])
 ]
 
 
-@pytest.mark.parametrize(("name", "node", "example"), EXAMPLES)
+@for_each("name, node, example", EXAMPLES)
 def test_an_example_fits_its_own_key(name: str, node: Any, example: Any) -> None:
-    jsonschema.Draft7Validator(node | {"$defs": schema()["$defs"]}).validate(example)
+    jsonschema.Draft7Validator(node | {"$defs": DEFINITIONS}).validate(example)
 
 
 def test_every_key_is_described() -> None:
