@@ -7,6 +7,8 @@ MOST_RESTARTS = 3
 RESTARTS = "sum(increase(flink_jobmanager_job_numRestarts{$source}[15m]))"
 CHECKPOINTS = "sum(increase(flink_jobmanager_job_numberOfCompletedCheckpoints{$source}[15m]))"
 
+DROPPED = "sum(increase(flink_taskmanager_job_task_operator_numLateRecordsDropped{$source}[15m]))"
+
 
 def overview() -> Panel:
     """Whether it is well."""
@@ -83,6 +85,13 @@ def _work() -> Row:
                     ),
                 ],
                 unit=Unit.PER_SECOND,
+            ),
+            Panel(
+                title="Records that came too late in 15 minutes",
+                description="Their window had ended: they are in no result.",
+                queries=[Query(expression=f"{DROPPED} or vector(0)", legend="too late")],
+                bad_from=1,
+                alerts=["StreamJobDropsRecords"],
             ),
             Panel(
                 title="Busy",

@@ -1,7 +1,7 @@
 """Metrics and alerts of a stream job. No Pulumi."""
 
 from kafka_platform.kube.metrics import Alert, Severity, Source
-from kafka_platform.streams.dashboard import CHECKPOINTS, MOST_RESTARTS, RESTARTS, board, overview
+from kafka_platform.streams.dashboard import CHECKPOINTS, DROPPED, MOST_RESTARTS, RESTARTS, board, overview
 from kafka_platform.streams.settings import COMPONENT
 
 ALERTS = (
@@ -28,6 +28,14 @@ ALERTS = (
         severity=Severity.WARNING,
         summary='The stream job has restarted {{ printf "%.0f" $value }} times in 15 minutes.',
         description="A record that it cannot read stops it again and again, or its pods lack memory. The JobManager's log names the reason.",
+    ),
+    Alert(
+        name="StreamJobDropsRecords",
+        expression=f"{DROPPED} > 0",
+        lasting="0m",
+        severity=Severity.WARNING,
+        summary='{{ printf "%.0f" $value }} records came too late for their windows in 15 minutes.',
+        description="They are in no result. Raise the table's `late`, or `idleTimeout` if a partition was silent before.",
     ),
 )
 

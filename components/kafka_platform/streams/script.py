@@ -161,8 +161,7 @@ def consumer_options(name: str, start: StreamStart) -> dict[str, str]:
 def _source(spec: StreamJobSpec) -> Mapping[str, str]:
     return {
         "scan.startup.mode": _STARTS[spec.start],
-        # A partition without records would hold back the windows of all.
-        "scan.watermark.idle-timeout": "10 s",
+        "scan.watermark.idle-timeout": f"{milliseconds(spec.idle_timeout):.0f} ms",
     }
 
 

@@ -187,6 +187,10 @@ class StreamJobSpec(Spec):
     A change without this stops it with a savepoint, and starts from that. Default 1."""
     checkpoints: str = duration("10s", least="1s", most="5m")
     """How often the job's state is saved, and its results become visible to readers of committed records. Default 10s."""
+    idle_timeout: str = duration("1m", least="1s", most="1d")
+    """With SQL: after how long without records a partition is no longer waited for; a silent one would hold back the windows of all.
+    What it has for windows that have ended by then is not counted, so it is longer than a broker that dies is away (elections take up
+    to 20 s). Default 1m."""
     resources: StreamResources = StreamResources()
     """CPU and memory of each TaskManager. Default: 500m and 1Gi."""
     manager: StreamManagerResources = StreamManagerResources()

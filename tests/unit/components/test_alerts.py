@@ -210,6 +210,11 @@ def stream(metric: str, values: str) -> dict[str, str]:
     return {f'flink_jobmanager_job_{metric}{{namespace="streaming",stream="stream-minutes"}}': values}
 
 
+def late_records(values: str) -> dict[str, str]:
+    of = '{namespace="streaming",stream="stream-minutes",task_name="LocalWindow"}'
+    return {f"flink_taskmanager_job_task_operator_numLateRecordsDropped{of}": values}
+
+
 def engine(metric: str, values: str, **more: str) -> dict[str, str]:
     given = {"namespace": "streaming", "engine": "query-engine"} | more
     of = ",".join(f'{key}="{each}"' for key, each in given.items())
@@ -790,6 +795,13 @@ CASES = [
         summary="The stream job has restarted 15 times in 15 minutes.",
     ),
     Case(alert="StreamJobRestarts", measured=stream("numRestarts", "0x20 1x20"), at="30m"),
+    Case(
+        alert="StreamJobDropsRecords",
+        measured=late_records("0x20 15x20"),
+        at="25m",
+        summary="15 records came too late for their windows in 15 minutes.",
+    ),
+    Case(alert="StreamJobDropsRecords", measured=late_records("15x40"), at="30m"),
     Case(
         alert="ObjectStoreGone",
         measured=store("up", "0x30"),
