@@ -11,7 +11,7 @@ WORKERS ?= $(shell echo $$(($$(nproc) * 5 / 2)))
 PYTEST := $(ENV) && $(VENV)/bin/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long up down status check registry connect storage flink trino edge unit cluster e2e bench bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring bench-connect bench-edge bench-scale bench-fuzz
+.PHONY: help demo test test-long up down status check registry connect storage flink trino edge collector unit cluster e2e bench bench-preview bench-deploy bench-brokers bench-gateway bench-elastic bench-monitoring bench-connect bench-edge bench-scale bench-fuzz
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ test: check ## Every test that this machine can run; says why the rest are skipp
 	@$(PYTHON) -m sandbox up
 	@$(PYTEST) --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder tests/e2e tests/cluster tests/unit
 
-test-long: up registry connect storage flink trino edge ## All tests, also those that need minutes of compiling (once) or of waiting, as each alert by a real fault
+test-long: up registry connect storage flink trino edge collector ## All tests, also those that need minutes of compiling (once) or of waiting, as each alert by a real fault
 	@$(PYTHON) -m sandbox languages
 	@TEST_LONG=1 $(MAKE) test
 
@@ -66,6 +66,9 @@ trino: $(STAMP) ## Fetches Trino (820 MB), so that tests of queries are not skip
 
 edge: $(STAMP) ## Compiles Traefik and cert-manager (ten minutes of processor time), so that tests from outside the cluster are not skipped
 	@$(PYTHON) -m sandbox.edge
+
+collector: $(STAMP) ## Compiles the log collector (six minutes of processor time), so that tests with a real one are not skipped
+	@$(PYTHON) -m sandbox.collector
 
 unit: $(STAMP) ## Tests that need no cluster
 	@$(VENV)/bin/python -m pytest tests/unit

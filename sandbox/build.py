@@ -136,6 +136,13 @@ OBJECT_STORE = Group(
     packages=[("versitygw", "github.com/versity/versitygw/cmd/versitygw")],
     modules="go-versitygw",
 )
+COLLECTOR = Group(
+    name="collector",
+    what=f"OpenTelemetry Collector {pins.COLLECTOR}",
+    packages=[("otelcol-contrib", "./cmd/otelcol-contrib")],
+    variables=f"-X main.version={pins.COLLECTOR}",
+    modules="go-collector",
+)
 
 # Its client of certificate authorities knows the SDKs of a hundred providers of DNS, which would take as long as all the rest.
 TRAEFIK = Group(

@@ -12,7 +12,7 @@ from sandbox import choice, edge, environment, kind, packages
 from sandbox.choice import Mode
 from sandbox.host import SandboxError, lock
 from sandbox.instance import load, state_folder
-from sandbox.pins import CONNECT_IMAGE, FLINK_IMAGE, OBJECT_STORE_IMAGE, REGISTRY_IMAGE, TRINO_IMAGE
+from sandbox.pins import COLLECTOR_IMAGE, CONNECT_IMAGE, FLINK_IMAGE, OBJECT_STORE_IMAGE, REGISTRY_IMAGE, TRINO_IMAGE
 from sandbox.progress import say
 
 DESCRIPTION = """A local Kubernetes and Pulumi engine.
@@ -105,6 +105,7 @@ def _image(mode: Mode, state: Path, tag: str, folder: Path | None) -> int:
 def _official(mode: Mode, state: Path, tag: str) -> int:
     """An image of somebody else's, which nodes that are made from packages cannot pull."""
     known = {
+        COLLECTOR_IMAGE: packages.add_collector,
         CONNECT_IMAGE: packages.add_connect,
         FLINK_IMAGE: packages.add_flink,
         OBJECT_STORE_IMAGE: packages.add_object_store,

@@ -16,6 +16,7 @@ from sandbox import (
     build,
     certificates,
     cgroups,
+    collector,
     connect,
     control_plane,
     edge,
@@ -250,6 +251,15 @@ def add_object_store(state: Path) -> None:
         SandboxError: no node runs, or the image cannot be made.
     """
     _load(state, object_store.object_store_archive)
+
+
+def add_collector(state: Path) -> None:
+    """Makes the image of the log collector and loads it into every node.
+
+    Raises:
+        SandboxError: no node runs, or the image cannot be made.
+    """
+    _load(state, collector.collector_archive)
 
 
 def add_edge(state: Path, names: Sequence[str]) -> None:

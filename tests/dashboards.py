@@ -16,6 +16,7 @@ from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kube.metrics import Alert
 from kafka_platform.levels.spec import LatencyLevel, Level
 from kafka_platform.light.monitoring import source as light_source
+from kafka_platform.logs.monitoring import source as logs_source
 from kafka_platform.mirror.monitoring import source as mirror_source
 from kafka_platform.monitoring.alerts import alerts
 from kafka_platform.monitoring.dashboards import Shown
@@ -53,6 +54,7 @@ SOURCES = [
     gateway_source("gateway"),
     job_source("nightly", JobSpec(image="report:4", reads=["orders"], schedule="0 3 * * *")),
     light_source("connector-search"),
+    logs_source("log-collector"),
     mirror_source("mirror"),
     probe_source("latency-probe"),
     query_source("query-engine"),

@@ -80,6 +80,7 @@ SECONDS: Mapping[str, int] = {
     "tests/unit/runtime/gateway/test_consumers.py": 60,
     "tests/cluster/test_strimzi_stacks.py": 50,
     "tests/e2e/test_gateway_tenants.py": 50,
+    "tests/e2e/test_logs.py": 50,
     "tests/unit/registry/test_registrar.py": 50,
     "tests/unit/runtime/connectors/test_cassandra_sink.py": 50,
     "tests/unit/runtime/connectors/test_hdfs_sink.py": 50,

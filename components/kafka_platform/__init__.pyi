@@ -159,6 +159,13 @@ from kafka_platform.light.tables import (
     Consistency as Consistency,
     Tombstones as Tombstones,
 )
+from kafka_platform.logs.component import LogCollector as LogCollector, LogCollectorArgs as LogCollectorArgs
+from kafka_platform.logs.spec import (
+    LogCollectorResources as LogCollectorResources,
+    LogCollectorSpec as LogCollectorSpec,
+    log_collector_user as log_collector_user,
+    log_topics as log_topics,
+)
 from kafka_platform.mirror.component import Replication as Replication, ReplicationArgs as ReplicationArgs
 from kafka_platform.mirror.connectors import (
     replication_connectors as replication_connectors,

@@ -12,6 +12,7 @@ from infra.capabilities.jobs import Jobs
 from infra.capabilities.kafka import BrokersByLoad, Cluster, Entities
 from infra.capabilities.levels import Levels
 from infra.capabilities.light import LightConnectors
+from infra.capabilities.logs import LogCollection
 from infra.capabilities.mirror import Replication
 from infra.capabilities.monitoring import Monitoring, PrometheusServer
 from infra.capabilities.namespaces import Namespaces
@@ -47,6 +48,7 @@ CAPABILITIES: Sequence[Capability[Any]] = (
     KafkaConnect(),
     Replication(),
     LightConnectors(),
+    LogCollection(),
     Levels(),
     Monitoring(),
     PrometheusServer(),

@@ -76,13 +76,24 @@ class Images(Section):
     """Image of Flink with the connector of Kafka, for `streams`. Default: that of this release."""
     trino: str | None = None
     """Image of Trino 476, for `query`. Default: `docker.io/trinodb/trino:476`."""
+    collector: str | None = None
+    """Image of the OpenTelemetry Collector with its community's parts, for `logs`. Default: the official one of 0.155.0."""
     prometheus: str | None = None
     """Image of Prometheus, for `prometheus.server`. Default: the official one."""
     alertmanager: str | None = None
     """Image of Alertmanager, for `prometheus.server` with `alerts`. Default: the official one."""
 
     @field_validator(
-        "kafka", "runtime", "registry", "connect", "object_store", "flink", "trino", "prometheus", "alertmanager"
+        "kafka",
+        "runtime",
+        "registry",
+        "connect",
+        "object_store",
+        "flink",
+        "trino",
+        "collector",
+        "prometheus",
+        "alertmanager",
     )
     @classmethod
     def _image(cls, value: str | None) -> str | None:

@@ -8,6 +8,7 @@ from infra.capabilities.exporter import Exporter
 from infra.capabilities.gateway import Gateway
 from infra.capabilities.jobs import Job
 from infra.capabilities.levels import ServiceLevel
+from infra.capabilities.logs import Logs
 from infra.capabilities.mirrors import Mirror
 from infra.capabilities.operators import (
     CertManagerInstallation,
@@ -68,3 +69,5 @@ class Settings(Core):
     """Settings of Kafka Connect, which runs connectors. Default: two pods where there is a connector for it."""
     mirror: Mirror | None = None
     """The mirror, which copies topics of another Kafka to this one, with the offsets of consumer groups. Default: none."""
+    logs: Logs | None = None
+    """The log collector, which writes lines of containers to topics. Default: none."""

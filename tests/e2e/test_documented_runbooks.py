@@ -80,6 +80,8 @@ STRIMZI_USER = {
     "spec": {"authentication": {"type": "scram-sha-512"}},
 }
 ELSEWHERE = {
+    "component=log-collector": "tests/e2e/test_logs.py has a log collector",
+    "daemonset log-collector": "tests/e2e/test_logs.py has a log collector",
     "component=object-store": "tests/e2e/test_object_store.py has a store",
     "component=query-engine": "tests/e2e/test_query.py has a query engine",
     "component=stream-job": "tests/e2e/test_streams.py has a stream job",

@@ -14,6 +14,7 @@ from kafka_platform.exporter.monitoring import source as exporter_source
 from kafka_platform.gateway.monitoring import source as gateway_source
 from kafka_platform.job.monitoring import source as job_source
 from kafka_platform.job.spec import JobSpec
+from kafka_platform.logs.monitoring import source as logs_source
 from kafka_platform.mirror.monitoring import ALERTS as MIRROR_ALERTS, source as mirror_source
 from kafka_platform.monitoring.alerts import Watched, alerts, rule_groups
 from kafka_platform.monitoring.spec import RUNBOOKS
@@ -50,6 +51,7 @@ SOURCES = [
         restarter_source("connect"),
         slots_source("connect"),
         replace(mirror_source("mirror"), alerts=MIRROR_ALERTS),
+        logs_source("log-collector"),
         exporter_source("kafka-exporter"),
         gateway_source("gateway"),
         probe_source("latency-probe"),
@@ -183,6 +185,11 @@ def schemas(status: str, values: str) -> dict[str, str]:
 
 def connector(metric: str, values: str, pod: str = "connect-0") -> dict[str, str]:
     return {f'{metric}{{namespace="streaming",connect="connect",connector="shop",pod="{pod}"}}': values}
+
+
+def logs(metric: str, values: str, of: str = "") -> dict[str, str]:
+    own = f'namespace="streaming",collector="log-collector",job="streaming/log-collector",pod="log-collector-x7k2p"{of}'
+    return {f"{metric}{{{own}}}": values}
 
 
 def mirror(metric: str, values: str) -> dict[str, str]:
@@ -642,6 +649,48 @@ CASES = [
         labels={"topic": "orders"},
     ),
     Case(alert="MirrorLate", measured=mirror("latency_seconds_max", "0.2x5 0.5x30"), at="18m"),
+    Case(
+        alert="LogCollectorGone",
+        measured=logs("up", "1x5 0x30"),
+        at="18m",
+        summary="Log collector log-collector-x7k2p does not answer.",
+        labels={"pod": "log-collector-x7k2p"},
+    ),
+    Case(alert="LogCollectorGone", measured=logs("up", "0x5 1x30"), at="18m"),
+    Case(
+        alert="LogCollectorGone",
+        measured=logs("up", "1x2"),
+        at="28m",
+        summary="Log collector  does not answer.",
+        labels={"collector": "log-collector"},
+    ),
+    Case(
+        alert="LogsWait",
+        measured=logs("otelcol_exporter_queue_size", "0x5 80x30", ',exporter="kafka/shop"')
+        | logs("otelcol_exporter_queue_capacity", "100x40", ',exporter="kafka/shop"'),
+        at="18m",
+        summary="Lines wait for Kafka: kafka/shop of log-collector-x7k2p has 80% of its queue taken.",
+        labels={"pod": "log-collector-x7k2p", "exporter": "kafka/shop"},
+    ),
+    Case(
+        alert="LogsWait",
+        measured=logs("otelcol_exporter_queue_size", "80x5 1x30", ',exporter="kafka/shop"')
+        | logs("otelcol_exporter_queue_capacity", "100x40", ',exporter="kafka/shop"'),
+        at="18m",
+    ),
+    Case(
+        alert="LogsLost",
+        measured=logs("otelcol_exporter_send_failed_log_records", "_x5 100x30", ',exporter="kafka/shop"'),
+        at="10m",
+        summary="100 lines that log-collector-x7k2p had read are lost.",
+        labels={"pod": "log-collector-x7k2p"},
+    ),
+    Case(
+        alert="LogsLost",
+        measured=logs("otelcol_exporter_send_failed_log_records", "_x5 100x40", ',exporter="kafka/shop"')
+        | logs("otelcol_receiver_refused_log_records", "0x50", ',receiver="file_log/shop"'),
+        at="30m",
+    ),
     Case(
         alert="KafkaRecordsLost",
         measured=probe("kafka_probe_lost_total", "0x5 2x20"),

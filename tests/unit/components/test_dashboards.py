@@ -37,9 +37,9 @@ NO_PANEL = {
 }
 """Alerts about dates and an operator, which a line over time says nothing about: the list of alerts on the first dashboard
 has them."""
-WITHOUT_PICTURE = {"connect", "jobs", "mirror", "query", "restarts", "slots", "storage", "streams"}
+WITHOUT_PICTURE = {"connect", "jobs", "logs", "mirror", "query", "restarts", "slots", "storage", "streams"}
 """The platform that is drawn has no Kafka Connect, which would take a database, two images and minutes of load, no object store, no
-stream job and no query engine, whose images are others, and no kube-state-metrics, which tells of jobs."""
+stream job, no query engine and no log collector, whose images are others, and no kube-state-metrics, which tells of jobs."""
 MOST_BYTES = 400_000
 REPORTED = (ROOT / "tests" / "unit" / "metrics" / "reporter-names.txt").read_text(encoding="utf-8").split()
 """The series of Kafka's nodes, as name{labels}."""
@@ -96,6 +96,7 @@ def test_every_panel_asks_for_metrics_that_something_shows() -> None:
         | asked("kafka_mirror_")
         | asked("flink_")
         | asked("query_engine_")
+        | asked("otelcol_")
     )
     known = nodes | exporter | own | recorded | OTHERS
     # What our programs, the schema registry, Kafka Connect and a broker with the agent really show is compared with it where these run.

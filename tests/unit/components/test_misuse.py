@@ -180,6 +180,8 @@ DECIDES = {
     "JdbcSink.url": "decides where the network policy lets Kafka Connect go",
     "IcebergCatalog.url": "decides where the network policy lets Kafka Connect go",
     "QueryDatabase.url": "decides where the network policy lets the query engine go",
+    "LogCollectorArgs.namespaces": "names topics and pipelines",
+    "LogCollectorSpec.namespaces": "names topics and pipelines",
     "MirrorSource.bootstrap_servers": "decides where the network policy lets the mirror go",
     "Plugin.connector_class": "is a class of Java",
     "StreamJobArgs.entry_class": "is a class of Java",

@@ -46,6 +46,7 @@ config:
       origin: {name: first, bootstrapServers: "kafka.first.example.com:9093", username: mirror, secret: first-login}
       topics: [readings, shop-*]
       groups: [payments-*]
+    logs: {namespaces: [payments]}
     probe: {}
 """
 
@@ -110,6 +111,12 @@ def test_a_mirror_brings_topics_of_another_kafka(stack: str, capsys: pytest.Capt
     assert (mirror["writes"], mirror["reads"]) == (["readings", "shop-*"], [])
     # It has to be allowed to read the topics of the offsets that it sets, and carries no records.
     assert "connector-mirror-offsets" not in found
+
+
+def test_a_log_collector_brings_lines_of_containers(stack: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = programs(capsys, stack)["log-collector"]
+    assert (found["kind"], found["takesFrom"]) == ("log collector", ["containers of payments"])
+    assert (found["writes"], found["reads"]) == (["logs.payments"], [])
 
 
 def test_what_one_program_has_for_itself_is_left_out(stack: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from kafka_platform import (
     KafkaConnectArgs,
     KedaOperatorArgs,
     LatencyProbeArgs,
+    LogCollectorArgs,
     MonitoringArgs,
     ObjectStoreArgs,
     PrometheusArgs,
@@ -29,6 +30,7 @@ from kafka_platform import (
 
 from infra.capabilities.connectors import Connect
 from infra.capabilities.gateway import Gateway
+from infra.capabilities.logs import Logs
 from infra.capabilities.mirrors import Mirror
 from infra.capabilities.operators import (
     CertManagerInstallation,
@@ -59,6 +61,7 @@ PAIRS: list[tuple[Any, Any]] = [
     (Prometheus, MonitoringArgs),
     (Prometheus, PrometheusStackArgs),
     (Registry, SchemaRegistryArgs),
+    (Logs, LogCollectorArgs),
     (Mirror, ReplicationArgs),
     (PrometheusServer, PrometheusArgs),
     (Storage, ObjectStoreArgs),

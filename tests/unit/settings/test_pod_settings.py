@@ -16,11 +16,14 @@ LIMITED: dict[str, Any] = {
     "connect": {"resources": {"cpuLimit": "1"}},
     "storage": {"install": True, "resources": {"cpuLimit": "1"}},
     "query": {"resources": {"cpuLimit": "1"}},
+    "logs": COMMON["logs"] | {"resources": {"cpuLimit": "1"}},
     "streams": {
         "minutes": COMMON["streams"]["minutes"] | {"resources": {"cpuLimit": "1"}, "manager": {"cpuLimit": "1"}}
     },
 }
 """Sections in which people give every limit of processors that they can."""
+ON_EVERY_MACHINE = "DaemonSet log-collector"
+"""Lines are written on machines with any taint, and only root reads them, whatever a stack says of pods."""
 STRIMZI_TEMPLATES = (
     ("KafkaNodePool", ("spec", "template", "pod")),
     ("Kafka", ("spec", "entityOperator", "template", "pod")),
@@ -81,9 +84,13 @@ def test_every_pod_of_a_stack_is_as_its_file_says(stack: str) -> None:
         assert PODS["labels"].items() <= metadata["labels"].items(), where
         assert PODS["annotations"].items() <= metadata["annotations"].items(), where
         assert spec["imagePullSecrets"] == [{"name": "registry"}], where
-        assert spec["tolerations"] == TOLERATIONS, where
         assert spec["nodeSelector"] == {"pool": "kafka"}, where
         assert spec["priorityClassName"] == "high", where
+        if where == ON_EVERY_MACHINE:
+            assert spec["tolerations"] == [{"operator": "Exists"}]
+            assert spec["securityContext"]["runAsUser"] == 0
+            continue
+        assert spec["tolerations"] == TOLERATIONS, where
         assert not spec["securityContext"].keys() & {"runAsUser", "runAsGroup", "fsGroup"}, where
         assert spec["securityContext"]["runAsNonRoot"] is True, where
 
@@ -105,6 +112,8 @@ def test_every_pod_that_strimzi_makes_is_as_the_file_says() -> None:
 def test_without_the_section_pods_say_nothing_of_it(stack: str) -> None:
     found = manifests({key: value for key, value in STACKS_OF_TESTS[stack].items() if key != "podSettings"})
     for where, template in templates(found):
+        if where == ON_EVERY_MACHINE:
+            continue
         assert not template["spec"].keys() & {"imagePullSecrets", "tolerations", "nodeSelector", "priorityClassName"}, (
             where
         )

@@ -83,6 +83,7 @@ COMMON: dict[str, Any] = {
         "groups": ["payments-*"],
     },
     "workers": {"fraud-check": SCALED, "plain": WORKER | {"replicas": 2}, "totals": STATEFUL, "views": SCALED_STATE},
+    "logs": {"namespaces": ["shop", "streaming"], "multiline": {"shop": "[0-9]{4}-"}},
     "connectors": {
         "shop": {"postgres": SHOP, "tenant": "shop"},
         "warehouse": {
@@ -128,6 +129,7 @@ STACKS_OF_TESTS: dict[str, dict[str, Any]] = {
             "kafka": "registry.example.com/kafka:1",
             "runtime": "registry.example.com/runtime:1",
             "registry": "registry.example.com/apicurio:1",
+            "collector": "registry.example.com/collector:1",
             "connect": "registry.example.com/connect:1",
             "objectStore": "registry.example.com/versitygw:1",
             "flink": "registry.example.com/flink:1",
@@ -264,6 +266,6 @@ def test_every_container_comes_from_the_images_that_the_stack_names() -> None:
     }
     own = {
         f"registry.example.com/{name}:1"
-        for name in ("apicurio", "connect", "flink", "kafka", "runtime", "trino", "versitygw")
+        for name in ("apicurio", "collector", "connect", "flink", "kafka", "runtime", "trino", "versitygw")
     }
     assert images == own

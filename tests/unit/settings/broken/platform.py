@@ -9,7 +9,7 @@ CASES: list[tuple[str, str]] = [
     ("kubernetes: {ctx: prod}", "kubernetes.ctx: unknown key: did you mean 'context'?"),
     (
         "images: {broker: apache/kafka}",
-        "images.broker: unknown key: use one of kafka, runtime, registry, connect, objectStore, flink, trino, prometheus, alertmanager",
+        "images.broker: unknown key: use one of kafka, runtime, registry, connect, objectStore, flink, trino, collector, prometheus, alertmanager",
     ),
     ("gatway: {pods: {min: 3}}", "gatway: unknown key: did you mean 'gateway'?"),
     (

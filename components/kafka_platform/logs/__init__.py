@@ -1,0 +1,1 @@
+"""Lines that containers log, as records."""
