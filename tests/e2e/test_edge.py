@@ -4,13 +4,17 @@ import base64
 import contextlib
 import json
 import shutil
+import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from websockets.sync.client import connect
 
 from sandbox import edge
 from tests.e2e.conftest import MakeStack
@@ -186,6 +190,47 @@ def claimed(served: Way, address: str, password: str) -> int:
         return connection.getresponse().status
 
 
+IDLE_SECONDS, HEARTBEAT_SECONDS = 600, 60
+"""How long streams are without records, and how far their signs of life are apart: longer than by default."""
+
+
+def check_silent_streams_stay(served: Way, topic: str) -> None:
+    """An event stream and a WebSocket without records stay open, and then hand out the record that comes."""
+    path = f"/topics/{topic}/stream?from=latest&heartbeat={HEARTBEAT_SECONDS}"
+    trust = ssl.create_default_context(cafile=str(served.authority))
+    plain = socket.create_connection((served.address, 443))
+    headers = {**served.headers, "accept": "text/event-stream"}
+    with (
+        contextlib.closing(replace(served, seconds=2 * HEARTBEAT_SECONDS).opened()) as connection,
+        connect(
+            f"wss://{served.host}{path}",
+            sock=plain,
+            ssl=trust,
+            server_hostname=served.host,
+            additional_headers={"authorization": served.headers["authorization"]},
+            # Its own would keep the way open, and so hide one that closes.
+            ping_interval=None,
+        ) as web,
+    ):
+        connection.request("GET", path, headers=headers)
+        events = connection.getresponse()
+        until, signs = time.monotonic() + IDLE_SECONDS, 0
+        while time.monotonic() < until:
+            line = events.readline()
+            assert line, f"the stream ended after {signs} signs of life"
+            signs += line.startswith(b": alive")
+        assert signs >= IDLE_SECONDS // HEARTBEAT_SECONDS - 1
+        records = {"records": [{"key": "k", "value": "after the silence"}]}
+        assert served.ask("POST", f"/topics/{topic}", json.dumps(records).encode())[0] == 200
+        # Signs of life have none.
+        while not (found := json.loads(web.recv(timeout=HEARTBEAT_SECONDS)).get("records")):
+            pass
+        assert [each["value"] for each in found] == ["after the silence"]
+        while not (line := events.readline()).startswith(b"data: "):
+            assert line, "the stream ended"
+        assert json.loads(line.removeprefix(b"data: "))["value"] == "after the silence"
+
+
 @pytest.mark.usefixtures("stack")
 class TestIngress:
     @pytest.fixture
@@ -209,6 +254,11 @@ class TestIngress:
         assert 429 in found
         said = in_pod(NAMESPACE, "elsewhere", "python3", "-c", GUESSES, traefik, served.host, wrong("elsewhere"))
         assert said.split() == ["401"]
+
+    @pytest.mark.long
+    def test_streams_without_records_stay_open(self, served: Way) -> None:
+        eventually("it is served", served.is_open)
+        check_silent_streams_stay(served, "checked")
 
     def test_by_http_2(self, served: Way) -> None:
         if shutil.which("curl") is None:
