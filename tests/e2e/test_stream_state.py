@@ -162,6 +162,7 @@ class TestKilled:
         assert found["differing"] == []
         assert found["customers"] == CUSTOMERS
 
+    @pytest.mark.long
     def test_a_new_version_is_rolled_out_pod_by_pod_and_keeps_the_volumes(self, stack: Stack) -> None:
         volumes = {each: get("pvc", each, SHOP)["spec"]["volumeName"] for each in ("state-totals-0", "state-totals-1")}
         with orders_coming(RATE * 30):

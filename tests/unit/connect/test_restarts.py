@@ -218,6 +218,7 @@ def state(pair: Pair) -> str:
     )
 
 
+@pytest.mark.long
 def test_nothing_is_lost_or_twice_or_out_of_order_whatever_restarts(pair: Pair) -> None:
     # A snapshot that is broken off begins anew: its rows would be there twice.
     eventually("all rows are read", lambda: len(records(pair.kafka, TOPIC)) == ROWS, 120)
