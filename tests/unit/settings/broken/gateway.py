@@ -5,7 +5,7 @@ CASES: list[tuple[str, str]] = [
     ("gateway: true", "gateway: true is not a mapping: write keys below it, such as pods, resources, expose"),
     (
         "gateway: {replicas: 3}",
-        "gateway.replicas: unknown key: use one of pods, resources, expose, tls, limits, anonymous, anonymousSecret, bearer, recheck, cors, enforcedTopics, clientNamespaces, metricsNamespaces, podSettings",
+        "gateway.replicas: unknown key: use one of pods, resources, expose, tls, limits, anonymous, anonymousSecret, bearer, recheck, cors, trustedProxies, enforcedTopics, clientNamespaces, metricsNamespaces, podSettings",
     ),
     ("gateway: {pods: {minimum: 3}}", "gateway.pods.minimum: unknown key: did you mean 'min'?"),
     ("gateway: {pods: {min: 0}}", "gateway.pods.min: 0 is out of range: use 1 to 200"),
