@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from enum import Enum
 from typing import Any
 
 from kafka_platform.values.misfits import IN_FILE, Kind, misfit, show, unknown_word
@@ -11,10 +12,8 @@ from pydantic.alias_generators import to_camel
 from infra.settings.kinds import at, below, fixed_keys, key_at, names
 
 _NEEDED = {
-    "resource": "write what it is about: topic, group, transactionalId or cluster",
     "name": "write a name such as orders, or a prefix such as orders-*",
     "operations": "write a list such as [READ, DESCRIBE]",
-    "expose": "write nodePort or loadBalancer",
     "host": "write the name by which clients reach the brokers",
     "certificate": "write the name of a Secret",
     "image": "write registry/name:tag",
@@ -51,6 +50,9 @@ def explain(error: Any, known: Sequence[str]) -> tuple[Path, str, Path]:
 def _needed(path: Path, key: str) -> str:
     known = key_at(path)
     hint = None if known is None or known.form is None else known.form.hint
+    kind = at(path)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return f"use one of {', '.join(str(each.value) for each in kind)}"
     needed = _NEEDED.get(key, "write a value for it")
     # A host of a connector is not that of the brokers.
     return f"write {hint}" if hint is not None and (key not in _NEEDED or key == "host") else needed

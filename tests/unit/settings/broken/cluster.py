@@ -241,7 +241,7 @@ kafka:
     ),
     (
         "kafka: {listeners: {external: {host: a.example.com}}}",
-        "kafka.listeners.external.expose: missing: write nodePort or loadBalancer",
+        "kafka.listeners.external.expose: missing: use one of nodePort, loadBalancer, tlsRoute, ingress",
     ),
     (
         "kafka: {listeners: {external: {expose: loadBalancer}}}",
