@@ -26,7 +26,7 @@ try:
     from infra.probe import probe
     from infra.query import arguments as asking
     from infra.render.command import render
-    from infra.render.tools import Tool
+    from infra.render.tools import Passwords, Source, Tool
     from infra.review import command as reviewing
     from infra.review.report import MOST_CHARACTERS
     from infra.settings.stackfile import stack_names
@@ -220,7 +220,22 @@ def _render(commands: Commands) -> None:
         metavar="OWNER",
         help="whose the objects are, by their annotation kafka-platform/stack; default: files/kafka-platform/STACK",
     )
-    parser.set_defaults(run=lambda chosen: render(chosen.stack, chosen.out, Tool(chosen.tool), chosen.owner))
+    parser.add_argument(
+        "--passwords",
+        choices=[each.value for each in Passwords],
+        default=Passwords.GENERATED.value,
+        help="generated in the cluster, given in a Secret, or copied into it by that operator; default: %(default)s",
+    )
+    parser.add_argument(
+        "--store", metavar="KIND/NAME", help="with external-secrets: the store, such as ClusterSecretStore/vault"
+    )
+    parser.add_argument("--key", help="with external-secrets: the secret in the store; default: kafka-platform/STACK")
+
+    def run(chosen: argparse.Namespace) -> int:
+        source = Source(passwords=Passwords(chosen.passwords), store=chosen.store, key=chosen.key)
+        return render(chosen.stack, chosen.out, Tool(chosen.tool), chosen.owner, source)
+
+    parser.set_defaults(run=run)
 
 
 def _probe(commands: Commands) -> None:

@@ -1,8 +1,8 @@
-"""The Job that generates passwords in the cluster, once, and makes the Secrets that contain them."""
+"""The Job that generates passwords in the cluster, once, or takes those that are given, and makes the Secrets that contain them."""
 
 import copy
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kafka_platform.kube.declared import MAX_BYTES
@@ -23,11 +23,16 @@ from kafka_platform.kube.pod_settings import PodSettings
 from kafka_platform.kube.pods import CONFIG_ANNOTATION, container_security, helper_resources, pod_spec, run_once
 
 from infra.render.passwords import MARK, Files
+from infra.render.tools import Passwords, Source
 
 NAME = "kafka-secrets"
 STORE = "kafka-generated-passwords"
 """The Secret in which the passwords are noted, by their marks. Whoever deletes it gets them taken over from the others."""
+GIVEN = "kafka-given-passwords"
+"""The Secret in which they are given, each by its key, if they are not generated."""
 _COMPONENT = "secrets"
+_REFRESH = "1h"
+"""How often the External Secrets Operator looks into the store: its own default."""
 _DEADLINE_SECONDS = 540
 _EACH_HOUR = "23 * * * *"
 """Strimzi renews an authority 30 days before it ends; brokers use the next one when clients have had it for a while."""
@@ -54,6 +59,7 @@ def job_objects(
     templates: Sequence[Mapping[str, Any]],
     placed: Files,
     pods: PodSettings,
+    source: Source,
 ) -> list[Manifest]:
     """The Job, what it reads, and the rights that it has: on these Secrets by name, and on no other.
 
@@ -63,11 +69,12 @@ def job_objects(
         templates: the Secrets to be made.
         placed: has the marks in them.
         pods: settings of its pods.
+        source: where the passwords come from.
 
     Raises `ValueError` for more than a ConfigMap takes.
     """
-    known = _content(namespace, templates, placed)
-    taken = known["taken"].values()
+    known = _content(namespace, templates, placed, source)
+    taken, given = known["taken"].values(), known.get("given", {})
     content = json.dumps(known, indent=1)
     if len(content.encode()) > MAX_BYTES:
         raise ValueError(
@@ -77,13 +84,14 @@ def job_objects(
     names: dict[str, set[str]] = {namespace: {STORE}}
     for each in templates:
         names.setdefault(each["namespace"], set()).add(each["name"])
-    read = {str(each["name"]) for each in taken}
+    read = {str(each["name"]) for each in taken} | ({GIVEN} if given else set())
     rights = [
         right
         for where, of in sorted(names.items())
         for right in _rights(where, sorted(of), namespace, own, sorted(read) if where == namespace else [])
     ]
     job = _job(namespace, image, text_hash(content), own, pods)
+    external = [_external(namespace, sorted(given.values()), own, source)] if source.store else []
     return [
         service_account_of(metadata(NAME, namespace, own)),
         *rights,
@@ -99,9 +107,36 @@ def job_objects(
             ingress=[],
             egress=[*to_names(), {"ports": [allowed_port(each) for each in _API_PORTS]}],
         ),
+        *external,
         job,
         *([_again(job)] if taken else []),
     ]
+
+
+def given_keys(manifests: Iterable[Manifest]) -> list[str]:
+    """The keys under which passwords have to be given, if they are."""
+    texts = [
+        each["data"]["templates.json"]
+        for each in manifests
+        if (each["kind"], each["metadata"]["name"]) == ("ConfigMap", NAME)
+    ]
+    return sorted(key for text in texts for key in json.loads(text).get("given", {}).values())
+
+
+def _external(namespace: str, keys: Sequence[str], own: Mapping[str, str], source: Source) -> Manifest:
+    """What the External Secrets Operator copies. What it has copied stays if the store no longer has it."""
+    kind, _, store = (source.store or "").partition("/")
+    return {
+        "apiVersion": "external-secrets.io/v1",
+        "kind": "ExternalSecret",
+        "metadata": metadata(GIVEN, namespace, own),
+        "spec": {
+            "data": [{"remoteRef": {"key": source.key, "property": each}, "secretKey": each} for each in keys],
+            "refreshInterval": _REFRESH,
+            "secretStoreRef": {"kind": kind, "name": store},
+            "target": {"creationPolicy": "Owner", "deletionPolicy": "Retain", "name": GIVEN},
+        },
+    }
 
 
 def _rights(
@@ -125,19 +160,23 @@ def _rights(
     return [role_of(about, rules), role_binding_of(about, {"name": NAME, "namespace": account_in})]
 
 
-def _content(namespace: str, templates: Sequence[Mapping[str, Any]], placed: Files) -> dict[str, Any]:
+def _content(namespace: str, templates: Sequence[Mapping[str, Any]], placed: Files, source: Source) -> dict[str, Any]:
     """What the Job reads: the Secrets, and what belongs in the place of each mark in them."""
     marks = {mark for each in templates for text in each["data"].values() for mark in MARK.findall(text)}
     taken = {mark: placed.operated[mark] for mark in sorted(marks & placed.operated.keys())}
     digests = {mark: placed.digests[mark] for mark in sorted(marks & placed.digests.keys())}
     marks |= {mark for text in digests.values() for mark in MARK.findall(text)}
+    passwords = sorted(marks - taken.keys() - digests.keys())
+    is_given = source.passwords is not Passwords.GENERATED
+    given = {"given": {mark: placed.keys[mark] for mark in passwords}, "givenIn": GIVEN} if is_given else {}
     return {
         "digests": digests,
-        "marks": sorted(marks - taken.keys() - digests.keys()),
+        "marks": passwords,
         "namespace": namespace,
         "secrets": templates,
         "store": STORE,
         "taken": taken,
+        **given,
     }
 
 

@@ -16,7 +16,7 @@ from infra.reading.kinds import KINDS
 from infra.render.charts import PART, charts
 from infra.render.generated import NAME, job_objects, template_of
 from infra.render.passwords import MARK, Files, decoded
-from infra.render.tools import RenderError, Tool
+from infra.render.tools import GENERATED, RenderError, Source, Tool
 from infra.settings.model import Settings
 
 
@@ -63,13 +63,14 @@ _SECRETS = "secrets"
 WAVE = "argocd.argoproj.io/sync-wave"
 
 
-def parts(settings: Settings, owner: str, tool: Tool) -> list[Part]:
+def parts(settings: Settings, owner: str, tool: Tool, source: Source = GENERATED) -> list[Part]:
     """All objects of a stack, by capability, each after those that it needs.
 
     Args:
         settings: the stack's.
         owner: identifies the stack: every object has it as the annotation `kafka-platform/stack`, as with Pulumi.
         tool: what applies the files.
+        source: where passwords come from.
 
     Raises `RenderError` for what only a deployment by Pulumi can do.
     """
@@ -95,7 +96,8 @@ def parts(settings: Settings, owner: str, tool: Tool) -> list[Part]:
     if operators.manifests:
         first[PART] = [_owned(each, owner) for each in operators.manifests]
     if templates:
-        jobs = job_objects(settings.namespace, settings.runtime_image, templates, placed, settings.pod_settings)
+        image, pods = settings.runtime_image, settings.pod_settings
+        jobs = job_objects(settings.namespace, image, templates, placed, pods, source)
         for each in jobs:
             if each["kind"] == "Job":
                 _patient(each["spec"])

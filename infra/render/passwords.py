@@ -18,6 +18,8 @@ class Files(Placed):
         """`owner` identifies the stack; with another `salt` all marks of passwords are others."""
         super().__init__(stack)
         self._salt = salt
+        self.keys: dict[str, str] = {}
+        """By the marks of passwords, the keys under which they are given: `kafka-app`, `kafka-app.2` of its second version."""
         self.changed: set[str] = set()
         """Marks of passwords that are not the first ones."""
         self.digests: dict[str, str] = {}
@@ -34,6 +36,7 @@ class Files(Placed):
     def password(self, name: str, version: int = 1) -> str:
         """The mark of a password."""
         mark = self._mark(f"{name}/{version}")
+        self.keys[mark] = name if version == 1 else f"{name}.{version}"
         if version > 1:
             self.changed.add(mark)
         return mark

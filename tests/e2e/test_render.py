@@ -16,6 +16,7 @@ import yaml
 from sandbox.host import SandboxError
 from tests import strimzi_api
 from tests.e2e.conftest import MakeStack
+from tests.external_secrets_api import EXTERNAL_SECRETS_API
 from tests.harness import QUICK_JVM, ROOT, client_pod, eventually, get, in_pod, kubectl
 from tests.strimzi_operator import Operator
 
@@ -23,6 +24,7 @@ NAMESPACE = "e2e-render"
 SHOP = "e2e-render-shop"
 MOVED = "e2e-render-moved"
 OPERATED = "e2e-render-operated"
+GIVEN = "e2e-render-given"
 WRITE = """
 import json, sys, urllib.request
 from pathlib import Path
@@ -131,6 +133,30 @@ def versions(*namespaces: str) -> dict[tuple[str, str, str], str]:
 def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Files]:
     yield Files(tmp_path_factory.mktemp("files"), platform(NAMESPACE, SHOP))
     kubectl("delete", "namespace", NAMESPACE, SHOP, "--ignore-not-found", "--wait=false")
+
+
+def test_passwords_come_from_a_store(tmp_path: Path) -> None:
+    """The External Secrets Operator cannot be run here: the cluster has its definition, and the test fills the Secret as it would."""
+    try:
+        EXTERNAL_SECRETS_API.install(tmp_path, os.environ)
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    options = ("--passwords", "external-secrets", "--store", "ClusterSecretStore/vault")
+    files = Files(tmp_path, platform(GIVEN, GIVEN), *options)
+    known = {key: f"{key.replace('-', '')}0123456789abcdef" for key in ("kafka-admin", "kafka-app", "kafka-broker")}
+    try:
+        for part in ("namespaces", "secrets"):
+            for file in sorted((files.folder / part).glob("*.yaml")):
+                kubectl("apply", "--server-side", "-f", str(file))
+        wanted = get("externalsecret", "kafka-given-passwords", GIVEN)["spec"]
+        assert {each["remoteRef"]["property"] for each in wanted["data"]} == known.keys()
+        literals = [f"--from-literal={key}={each}" for key, each in known.items()]
+        kubectl("-n", GIVEN, "create", "secret", "generic", wanted["target"]["name"], *literals)
+        eventually("the Secrets are made", lambda: is_complete(files.job("secrets"), GIVEN), 180)
+        assert password("app", GIVEN) == known["kafka-app"]
+        assert known["kafka-app"] not in kubectl("-n", GIVEN, "logs", f"job/{files.job('secrets')}")
+    finally:
+        kubectl("delete", "namespace", GIVEN, "--ignore-not-found", "--wait=false")
 
 
 class TestFromNothing:

@@ -1,4 +1,4 @@
-"""From templates to Secrets: passwords are generated once, noted in one place, and filled in."""
+"""From templates to Secrets: passwords are generated or given once, noted in one place, and filled in."""
 
 import re
 import secrets as randomness
@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any, Protocol
 
 from kafka_platform_runtime.api_server import ConflictError
-from kafka_platform_runtime.failures import Transient
+from kafka_platform_runtime.failures import Refused, Transient
 from kafka_platform_runtime.generated_secrets.kubernetes import decoded, encoded
 from kafka_platform_runtime.generated_secrets.templates import Template, Templates, parsed
 
@@ -19,6 +19,10 @@ LENGTH = 32
 """Letters and digits, as of passwords that Pulumi generates: 190 random bits, which no file format has to quote."""
 _LETTERS = string.ascii_letters + string.digits
 _PASSWORD = re.compile(rf"[A-Za-z0-9]{{{LENGTH}}}")
+LEAST, MOST = 16, 128
+"""Characters of a password that is given."""
+_GIVEN = re.compile(rf"[A-Za-z0-9]{{{LEAST},{MOST}}}")
+"""No file format quotes it."""
 
 
 class Cluster(Protocol):
@@ -101,6 +105,7 @@ def _passwords(templates: Templates, cluster: Cluster) -> tuple[Mapping[str, str
     """The password of each mark, and how many of them are new."""
     store = cluster.get(templates.namespace, templates.store)
     noted = decoded(store)
+    given = _given(templates, noted, cluster) if templates.given else {}
     missing = [mark for mark in templates.marks if mark not in noted]
     # Others may be of a newer version of the files, which another run applies.
     wanted = dict(noted)
@@ -108,13 +113,44 @@ def _passwords(templates: Templates, cluster: Cluster) -> tuple[Mapping[str, str
         return wanted, 0
     # Once passwords are noted, one that is missing is a new one, even if its Secret has another version of it.
     there = _there(templates.secrets, missing, cluster) if store is None else {}
+    _check_in_force(templates, given, there)
     for mark in missing:
-        wanted[mark] = there.get(mark) or "".join(randomness.choice(_LETTERS) for _ in range(LENGTH))
+        wanted[mark] = given.get(mark) or there.get(mark) or "".join(randomness.choice(_LETTERS) for _ in range(LENGTH))
     try:
         cluster.put(store, _secret(templates.namespace, templates.store, encoded(wanted)))
     except ConflictError as conflict:
         raise Transient(f"{conflict} was changed by another run") from None
     return wanted, len(missing)
+
+
+def _given(templates: Templates, noted: Mapping[str, str], cluster: Cluster) -> dict[str, str]:
+    """The passwords that somebody gives, by mark. A password that is in force stays: another one needs another version."""
+    name = f"Secret {templates.namespace}/{templates.given_in}"
+    data = decoded(cluster.get(templates.namespace, templates.given_in))
+    if absent := sorted(key for key in templates.given.values() if key not in data):
+        raise Transient(f"{name}: waits for the keys {', '.join(absent)}")
+    given = {mark: data[key] for mark, key in templates.given.items()}
+    if wrong := sorted(templates.given[mark] for mark, each in given.items() if not _GIVEN.fullmatch(each)):
+        raise Refused(
+            [f"{name}: {key}: write {LEAST} to {MOST} letters and digits, and no line's end" for key in wrong]
+        )
+    _check_in_force(templates, given, noted)
+    return given
+
+
+def _check_in_force(templates: Templates, given: Mapping[str, str], known: Mapping[str, str]) -> None:
+    """Raises `Refused` for a password that is given, and is not the one that is known."""
+    others = sorted(templates.given[mark] for mark, each in given.items() if known.get(mark, each) != each)
+    if others:
+        fix = (
+            "give that one again, or raise passwordVersion and give the new one under the key that `render` prints then"
+        )
+        raise Refused(
+            [
+                f"Secret {templates.namespace}/{templates.given_in}: {key}: another one is in force: {fix}"
+                for key in others
+            ]
+        )
 
 
 def _taken(templates: Templates, cluster: Cluster) -> tuple[Mapping[str, str], Mapping[str, str]]:

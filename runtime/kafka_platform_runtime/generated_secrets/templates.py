@@ -49,6 +49,10 @@ class Templates:
     secrets: Sequence[Template]
     taken: Mapping[str, Taken] = field(default_factory=dict)
     """What belongs in the place of further marks."""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """By their marks, the keys of passwords that are given and not generated: of all, or of none."""
+    given_in: str = ""
+    """Name of the Secret with these keys, in the namespace of the store."""
     digests: Mapping[str, str] = field(default_factory=dict)
     """Texts with marks of passwords, whose SHA-256 belongs in the place of further marks."""
 
@@ -71,6 +75,8 @@ def parsed(text: str) -> Templates:
             store=content["store"],
             marks=list(content["marks"]),
             secrets=[Template(**each) for each in content["secrets"]],
+            given=dict(content.get("given", {})),
+            given_in=content.get("givenIn", ""),
             digests=dict(content.get("digests", {})),
             taken={mark: Taken(**each) for mark, each in content.get("taken", {}).items()},
         )

@@ -11,9 +11,10 @@ from kafka_platform_runtime import jobs as programs
 
 from infra.capabilities import rendered
 from infra.capabilities.capability import Placed
+from infra.render.generated import given_keys
 from infra.render.objects import JOB_RETRIES, REFUSED, WAVE, all_manifests, has_marks, parts
 from infra.render.passwords import MARK, Files
-from infra.render.tools import RenderError, Tool
+from infra.render.tools import Passwords, RenderError, Source, Tool
 from infra.settings.model import Settings
 from infra.settings.parsing import parse
 
@@ -324,6 +325,54 @@ def test_a_job_has_rights_to_the_secrets_that_it_makes_and_to_no_other() -> None
             "verbs": ["get", "patch", "update"],
         },
     ]
+
+
+STORE = Source(passwords=Passwords.EXTERNAL_SECRETS, store="ClusterSecretStore/vault")
+
+
+def given(source: Source, **changes: Any) -> list[Manifest]:
+    return list(all_manifests(parts(settings(**changes), "prod", Tool.KUBECTL, source.checked("kafka-platform/prod"))))
+
+
+def test_passwords_that_are_given_have_a_key_each_and_another_for_each_version() -> None:
+    users = {"app": {"writes": ["orders"], "passwordVersion": 2}, "other": {"reads": ["orders"]}}
+    tenants = {"shop": {"namespace": "shop", "createNamespace": True, "users": users}}
+    found = given(Source(passwords=Passwords.GIVEN), tenants=tenants)
+    assert given_keys(found) == ["kafka-admin", "kafka-app.2", "kafka-broker", "kafka-other"]
+    assert ("ExternalSecret", "kafka-given-passwords") not in called(found)
+    [role] = [each for each in found if each["kind"] == "Role" and each["metadata"]["namespace"] == "streaming"]
+    [only] = [each["verbs"] for each in role["rules"] if "kafka-given-passwords" in each.get("resourceNames", [])]
+    assert only == ["get"]
+
+
+def test_the_external_secret_has_all_of_them() -> None:
+    found = given(STORE, storage={"install": True}, registry={})
+    [external] = [each for each in found if each["kind"] == "ExternalSecret"]
+    assert external["metadata"]["namespace"] == "streaming"
+    assert external["spec"]["secretStoreRef"] == {"kind": "ClusterSecretStore", "name": "vault"}
+    assert [each["secretKey"] for each in external["spec"]["data"]] == given_keys(found)
+    assert {each["remoteRef"]["key"] for each in external["spec"]["data"]} == {"kafka-platform/prod"}
+    assert len(given_keys(found)) >= 6
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (Source(store="SecretStore/vault"), "--store SecretStore/vault: is for --passwords external-secrets"),
+        (Source(passwords=Passwords.GIVEN, key="a"), "--key a: is for --passwords external-secrets: leave it out"),
+        (Source(passwords=Passwords.EXTERNAL_SECRETS), "--store: missing: write SecretStore/<name> or"),
+        (Source(passwords=Passwords.EXTERNAL_SECRETS, store="vault"), "--store: 'vault' is no store: write"),
+        (Source(passwords=Passwords.EXTERNAL_SECRETS, store="Secret/vault"), "--store: 'Secret/vault' is no store"),
+    ],
+)
+def test_words_that_do_not_fit_are_refused_before_anything_is_written(
+    source: Source, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from infra.render.command import render
+
+    assert render("dev", tmp_path / "out", Tool.KUBECTL, None, source) == 1
+    assert message in capsys.readouterr().out
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_stacks_of_the_repository(tmp_path: Path) -> None:

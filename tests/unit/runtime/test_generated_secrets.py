@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -77,6 +78,89 @@ def test_a_password_is_the_same_everywhere_and_stays() -> None:
     assert apply(TEMPLATES, cluster) == "2 Secrets; 0 passwords generated or taken over, 2 kept"
     assert {key: each["data"] for key, each in cluster.secrets.items()} == before
     assert cluster.secrets["shop", "app-kafka"]["metadata"]["labels"] == {"a": "b"}
+
+
+GIVEN = Templates(
+    namespace="streaming",
+    store="store",
+    marks=[ONE, OTHER],
+    secrets=[APP, ALL],
+    given={ONE: "kafka-app", OTHER: "kafka-admin"},
+    given_in="given",
+)
+ALICE, BOB, CAROL = "first0123456789A", "second0123456789", "third0123456789B"
+
+
+class TestGiven:
+    """Passwords that somebody else puts into a Secret."""
+
+    def give(self, cluster: Cluster, **data: str) -> None:
+        encoded = {key.replace("_", "-"): base64.b64encode(each.encode()).decode() for key, each in data.items()}
+        cluster.secrets["streaming", "given"] = {"data": encoded, "metadata": {"name": "given", "resourceVersion": "1"}}
+
+    def test_they_are_filled_in_as_they_are(self) -> None:
+        cluster = Cluster()
+        self.give(cluster, kafka_app=ALICE, kafka_admin=BOB, another="x y")
+        apply(GIVEN, cluster)
+        assert cluster.text("shop", "app-kafka")["password"] == ALICE
+        assert cluster.text("streaming", "passwords") == {"app": ALICE, "admin": BOB}
+
+    def test_nothing_is_made_until_all_are_there(self) -> None:
+        cluster = Cluster()
+        for given in ({}, {"kafka_app": ALICE}):
+            self.give(cluster, **given)
+            with pytest.raises(Transient, match=r"Secret streaming/given: waits for the keys .*kafka-admin"):
+                apply(GIVEN, cluster)
+        assert set(cluster.secrets) == {("streaming", "given")}
+
+    @pytest.mark.parametrize(
+        "wrong", ["", "short", "with spaces 0123456789", f"{ALICE}\n", 'quo"te0123456789', "x" * 129]
+    )
+    def test_what_a_file_would_have_to_quote_is_refused_and_not_shown(self, wrong: str) -> None:
+        cluster = Cluster()
+        self.give(cluster, kafka_app=ALICE, kafka_admin=wrong)
+        with pytest.raises(
+            Refused, match="streaming/given: kafka-admin: write 16 to 128 letters and digits"
+        ) as refused:
+            apply(GIVEN, cluster)
+        assert not wrong or wrong not in str(refused.value)
+        assert set(cluster.secrets) == {("streaming", "given")}
+
+    def test_a_password_in_force_is_not_replaced_silently(self) -> None:
+        cluster = Cluster()
+        self.give(cluster, kafka_app=ALICE, kafka_admin=BOB)
+        apply(GIVEN, cluster)
+        self.give(cluster, kafka_app=CAROL, kafka_admin=BOB)
+        with pytest.raises(Refused, match=r"kafka-app: another one is in force: .* raise passwordVersion") as refused:
+            apply(GIVEN, cluster)
+        assert not any(each in str(refused.value) for each in (ALICE, CAROL))
+        assert cluster.text("shop", "app-kafka")["password"] == ALICE
+
+    def test_another_version_has_another_key(self) -> None:
+        cluster = Cluster()
+        self.give(cluster, kafka_app=ALICE, kafka_admin=BOB)
+        apply(GIVEN, cluster)
+        newer = f"generated{'3' * 32}z"
+        app = template("app-kafka", password=newer, file=newer)
+        given = {newer: "kafka-app.2", OTHER: "kafka-admin"}
+        changed = dataclasses.replace(GIVEN, marks=[newer, OTHER], secrets=[app], given=given)
+        self.give(cluster, kafka_app=ALICE, kafka_admin=BOB, **{"kafka_app.2": CAROL})
+        apply(changed, cluster)
+        assert cluster.text("shop", "app-kafka")["password"] == CAROL
+
+    def test_a_platform_that_generated_its_passwords_keeps_them_or_says_so(self) -> None:
+        cluster = Cluster()
+        apply(TEMPLATES, cluster)
+        noted = cluster.text(*STORE)
+        self.give(cluster, kafka_app=ALICE, kafka_admin=BOB)
+        for lost in (False, True):
+            if lost:
+                del cluster.secrets[STORE]
+            with pytest.raises(Refused, match="kafka-app: another one is in force"):
+                apply(GIVEN, cluster)
+        self.give(cluster, kafka_app=noted[ONE], kafka_admin=noted[OTHER])
+        apply(GIVEN, cluster)
+        assert cluster.text("shop", "app-kafka")["password"] == noted[ONE]
 
 
 CA = f"generated{'2' * 32}z"
