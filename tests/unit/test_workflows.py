@@ -28,7 +28,7 @@ def test_a_pull_request_cannot_run_code_with_rights(workflow: Path) -> None:
         scripts = [step["run"] for step in job["steps"] if "run" in step]
         assert not [each for each in scripts if "${{" in each]
         checkouts = [step for step in job["steps"] if step.get("uses", "").startswith("actions/checkout@")]
-        if "write" in job.get("permissions", {}).values():
+        if "write" in job.get("permissions", {}).values() and "pull_request" in content[True]:
             assert [each["with"]["ref"] for each in checkouts] == ["${{ github.event.pull_request.base.sha }}"]
             assert "secrets." not in str(job)
             assert "make" not in str(scripts)
@@ -47,3 +47,18 @@ def test_previews_see_secrets_only_behind_an_environment() -> None:
     assert jobs["apply"]["concurrency"]["cancel-in-progress"] is False
     assert jobs["apply"]["if"].startswith("github.event_name == 'push'")
     assert content[True]["push"] == {"branches": ["main"]}
+
+
+def test_a_release_comes_from_a_tag_alone_and_after_all_tests() -> None:
+    content = yaml.safe_load((WORKFLOWS[0].parent / "release.yml").read_text())
+    assert content[True] == {"push": {"tags": ["v*.*.*"]}}
+    jobs = content["jobs"]
+    assert (jobs["images"]["needs"], jobs["publish"]["needs"]) == ("test", "images")
+    assert "permissions" not in jobs["test"], "it runs everything, and may write nothing"
+    built = {(each["image"], each["file"], each["target"]) for each in jobs["images"]["strategy"]["matrix"]["include"]}
+    root = WORKFLOWS[0].parents[2]
+    for _, file, target in built:
+        assert (root / file).is_file()
+        assert not target or f" AS {target}\n" in (root / file).read_text()
+    images = (root / "components/kafka_platform/kube/images.py").read_text()
+    assert {name for name, _, _ in built} == set(re.findall(r"ghcr\.io/kafka-platform/([a-z-]+):", images))

@@ -1,0 +1,1 @@
+"""Making a release of this repository: one version everywhere, notes, and what is published."""
