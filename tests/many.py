@@ -19,11 +19,11 @@ def for_each(names: str, cases: Iterable[Any], show: Callable[[Any], str] = repr
     the value itself. `show` says in a failure which case it was. Fixtures are shared by all cases.
     """
     given, known = [each.strip() for each in names.split(",")], list(cases)
-    assert known, "no case: nothing would be tested"
 
     def decorate(test: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(test)
         def run(*args: Any, **fixtures: Any) -> None:
+            assert known, "no case: nothing is tested"
             failed: list[BaseException] = []
             for case in known:
                 values: Sequence[Any] = case if len(given) > 1 else [case]

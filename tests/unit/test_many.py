@@ -36,5 +36,9 @@ def test_a_missing_exception_is_a_failure_too() -> None:
 
 
 def test_no_case_is_no_test() -> None:
+    @for_each("number", [])
+    def never(number: int) -> None:
+        raise NotImplementedError
+
     with pytest.raises(AssertionError, match="no case"):
-        for_each("number", [])
+        never()
