@@ -5,11 +5,10 @@ compiling takes six minutes.
 """
 
 import sys
-from pathlib import Path
 
 from sandbox import build, pins
-from sandbox.build import BuildFolders, cached, digest_of
-from sandbox.images import RECIPE, Archive, Image, Layer, LayerWriter, base_layer, fetched, image_archive, seal
+from sandbox.build import BuildFolders
+from sandbox.images import Archive, Image, Layer, base_layer, fetched, image_archive, program_layer_of
 
 PROGRAM = "otelcol-contrib"
 """Where the official image has it."""
@@ -17,18 +16,8 @@ PROGRAM = "otelcol-contrib"
 
 def program_layer(folders: BuildFolders) -> Layer:
     """The program."""
-    compiled = build.binaries(folders, build.COLLECTOR)
-
-    def make(folder: Path) -> None:
-        file = folder / "layer.tar"
-        layer = LayerWriter(file)
-        layer.file(PROGRAM, (compiled / PROGRAM).read_bytes(), mode=0o755)
-        layer.finish()
-        seal(file)
-
-    key = digest_of(RECIPE, compiled.parent.name)
-    folder = cached(folders, f"log-collector-{key}", make, doing="wrapping the log collector")
-    return Layer(file=folder / "layer.tar")
+    compiled = build.binaries(folders, build.COLLECTOR) / PROGRAM
+    return program_layer_of(folders, compiled, PROGRAM, name="log-collector", doing="wrapping the log collector")
 
 
 def collector_archive(folders: BuildFolders) -> Archive:

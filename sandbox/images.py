@@ -455,6 +455,20 @@ def _json(value: Mapping[str, object]) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
+def program_layer_of(folders: BuildFolders, compiled: Path, program: str, *, name: str, doing: str) -> Layer:
+    """The layer with one compiled program, `compiled`, in the root folder as `program`; `name` is its name in the cache."""
+
+    def make(folder: Path) -> None:
+        file = folder / "layer.tar"
+        layer = LayerWriter(file)
+        layer.file(program, compiled.read_bytes(), mode=0o755)
+        layer.finish()
+        seal(file)
+
+    key = digest_of(RECIPE, compiled.parent.parent.name)
+    return Layer(file=cached(folders, f"{name}-{key}", make, doing=doing) / "layer.tar")
+
+
 def image_archive(folders: BuildFolders, image: Image, *, name: str, cache: str, doing: str) -> Archive:
     """An archive of one image, without its first layer, which is the base layer that every node has.
 

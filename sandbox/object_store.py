@@ -4,11 +4,10 @@ It is made when somebody asks for it (`python -m sandbox image --tag docker.io/v
 """
 
 import sys
-from pathlib import Path
 
 from sandbox import build, pins
-from sandbox.build import BuildFolders, cached, digest_of
-from sandbox.images import RECIPE, Archive, Image, Layer, LayerWriter, base_layer, fetched, image_archive, seal
+from sandbox.build import BuildFolders
+from sandbox.images import Archive, Image, Layer, base_layer, fetched, image_archive, program_layer_of
 
 PROGRAM = "usr/local/bin/versitygw"
 """Where the official image has it."""
@@ -16,18 +15,8 @@ PROGRAM = "usr/local/bin/versitygw"
 
 def program_layer(folders: BuildFolders) -> Layer:
     """The program."""
-    compiled = build.binaries(folders, build.OBJECT_STORE)
-
-    def make(folder: Path) -> None:
-        file = folder / "layer.tar"
-        layer = LayerWriter(file)
-        layer.file(PROGRAM, (compiled / "versitygw").read_bytes(), mode=0o755)
-        layer.finish()
-        seal(file)
-
-    key = digest_of(RECIPE, compiled.parent.name)
-    folder = cached(folders, f"object-store-{key}", make, doing="wrapping versitygw")
-    return Layer(file=folder / "layer.tar")
+    compiled = build.binaries(folders, build.OBJECT_STORE) / "versitygw"
+    return program_layer_of(folders, compiled, PROGRAM, name="object-store", doing="wrapping versitygw")
 
 
 def object_store_archive(folders: BuildFolders) -> Archive:

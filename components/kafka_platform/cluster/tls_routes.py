@@ -10,7 +10,7 @@ from dataclasses import MISSING, dataclass
 from kafka_platform.kube.manifests import Manifest, metadata
 from kafka_platform.values.forms import Spec, formed, named
 from kafka_platform.values.later import Input
-from kafka_platform.values.names import check_label, check_subdomain
+from kafka_platform.values.names import check_gateway, check_subdomain
 from kafka_platform.values.ranges import within
 
 GROUP = "gateway.networking.k8s.io"
@@ -22,13 +22,6 @@ def _check_node_hosts(host: str) -> None:
         raise ValueError(
             f"{host!r} is the same for all brokers: put {{nodeId}} in it, as in broker-{{nodeId}}.kafka.example.com"
         )
-
-
-def _check_gateway(gateway: str) -> None:
-    namespace, slash, name = gateway.rpartition("/")
-    if slash:
-        check_label(namespace, "namespace")
-    check_subdomain(name, "Gateway name")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +52,7 @@ class BrokerTlsRoutes(BrokerNames):
 
     gateway_class: Input[str] | None = named(check_subdomain, "GatewayClass name")
     """GatewayClass of a Gateway to create."""
-    gateway: str | None = formed(None, _check_gateway)
+    gateway: str | None = formed(None, check_gateway)
     """An existing Gateway, as `name` or `namespace/name`, with a TLS listener in the mode Passthrough."""
     port: int = within(1, 65535, default=443)
     """Port of the Gateway that clients connect to. Default 443."""

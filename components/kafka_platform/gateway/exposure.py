@@ -8,7 +8,7 @@ from kafka_platform.values.checks import NODE_PORTS, check_field, check_source_r
 from kafka_platform.values.forms import Spec, formed, mapping, named
 from kafka_platform.values.free_maps import check_annotations
 from kafka_platform.values.later import Input
-from kafka_platform.values.names import check_label, check_subdomain
+from kafka_platform.values.names import check_gateway, check_subdomain
 from kafka_platform.values.ranges import within
 
 
@@ -18,13 +18,6 @@ class NodePortExposure(Spec):
 
     port: int = within(NODE_PORTS.start, NODE_PORTS.stop - 1)
     """The port, 30000 to 32767."""
-
-
-def _check_reference(reference: str) -> None:
-    namespace, slash, name = reference.rpartition("/")
-    if slash:
-        check_label(namespace, "namespace")
-    check_subdomain(name, "Gateway name")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +47,7 @@ class GatewayApiExposure(Spec):
     port: int | None = within(1, 65535, default=None)
     """Port of the created Gateway. Controllers whose Service leads to other ports of their pods may want the pods': Traefik's
     chart 8443. Default: 443."""
-    gateway: str | None = formed(None, _check_reference)
+    gateway: str | None = formed(None, check_gateway)
     """An existing Gateway, as `name` or `namespace/name`; it has to allow routes of this namespace."""
     listener: str | None = named(check_subdomain, "listener name")
     """Name of the listener of that Gateway, one with TLS. Required with `gateway`: without it each listener whose host fits

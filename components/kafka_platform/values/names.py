@@ -100,6 +100,14 @@ def check_subdomain(name: str, what: str = "name") -> None:
         )
 
 
+def check_gateway(reference: str) -> None:
+    """Raises unless it names a Gateway: `name`, or `namespace/name`."""
+    namespace, slash, name = reference.rpartition("/")
+    if slash:
+        check_label(namespace, "namespace")
+    check_subdomain(name, "Gateway name")
+
+
 def is_label_key(text: str) -> bool:
     """Whether a label, or a taint, may have this key."""
     return _OBJECT_LABEL.fullmatch(text) is not None
