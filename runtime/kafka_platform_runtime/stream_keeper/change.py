@@ -11,7 +11,7 @@ Exit code 0: it runs. 3: it was refused. 1: ran out of time; the keeper goes on.
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -90,15 +90,32 @@ def _refusal(name: str, ledger: Ledger) -> str:
     )
 
 
-def run(environment: Mapping[str, str]) -> tuple[int, str]:
-    """Waits until it runs, is refused, or is out of time; the exit code and the last message."""
+class Wait(Protocol):
+    """A wait for something that the keeper does."""
+
+    def look(self) -> str: ...  # noqa: D102
+
+
+def waited(environment: Mapping[str, str], variable: str, begin: Callable[[Notes, str, str], Wait]) -> tuple[int, str]:
+    """Looks until it is so, is refused, or is out of time; the exit code and the last message.
+
+    Args:
+        environment: with the variables.
+        variable: says what is waited for.
+        begin: makes the wait, of the keeper's notes, the name of the job's objects and that variable's value.
+    """
     try:
-        settings, plan = Settings.from_environment(environment), needed(environment, "STREAM_PLAN")
+        settings, wanted = Settings.from_environment(environment), needed(environment, variable)
         notes = ConfigMaps(ApiServer.in_pod(os.environ), settings.namespace, settings.name, settings.job)
         seconds = deadline(environment)
     except Refused as refusal:
         return REFUSED, refused(refusal)
-    return attempts(Change(notes, settings.name, plan).look, seconds)
+    return attempts(begin(notes, settings.name, wanted).look, seconds)
+
+
+def run(environment: Mapping[str, str]) -> tuple[int, str]:
+    """Waits until it runs, is refused, or is out of time; the exit code and the last message."""
+    return waited(environment, "STREAM_PLAN", Change)
 
 
 if __name__ == "__main__":

@@ -9,18 +9,14 @@ Run as `python3 -m kafka_platform_runtime.stream_keeper.stop` with these variabl
 Exit code 0: nothing runs that is in need of a savepoint, or can write one. 3: a variable is wrong. 1: ran out of time; deploy again.
 """
 
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping
 
-from kafka_platform_runtime.api_server import ApiServer
-from kafka_platform_runtime.failures import Refused, Transient
-from kafka_platform_runtime.jobs import REFUSED, attempts, deadline, ended, refused
-from kafka_platform_runtime.stream_keeper.change import Notes
-from kafka_platform_runtime.stream_keeper.cluster import ConfigMaps
+from kafka_platform_runtime.failures import Transient
+from kafka_platform_runtime.jobs import ended
+from kafka_platform_runtime.stream_keeper.change import Notes, waited
 from kafka_platform_runtime.stream_keeper.keeper import PATIENCE_SECONDS
-from kafka_platform_runtime.stream_keeper.settings import Settings, needed
 
 SILENCE_SECONDS = 2 * PATIENCE_SECONDS
 """After which no savepoint comes any more: a keeper that is there begins one, or decides on a checkpoint, sooner."""
@@ -60,13 +56,7 @@ class Stop:
 
 def run(environment: Mapping[str, str]) -> tuple[int, str]:
     """Waits until it has stopped, or is out of time; the exit code and the last message."""
-    try:
-        settings, pods = Settings.from_environment(environment), needed(environment, "STREAM_PODS")
-        notes = ConfigMaps(ApiServer.in_pod(os.environ), settings.namespace, settings.name, settings.job)
-        seconds = deadline(environment)
-    except Refused as refusal:
-        return REFUSED, refused(refusal)
-    return attempts(Stop(notes, settings.name, pods).look, seconds)
+    return waited(environment, "STREAM_PODS", Stop)
 
 
 if __name__ == "__main__":

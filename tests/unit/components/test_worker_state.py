@@ -11,7 +11,6 @@ from kafka_platform import (
     Deletion,
     HealthCheck,
     HealthChecks,
-    KafkaConnection,
     Partitioning,
     Scale,
     StreamsProtocol,
@@ -29,17 +28,8 @@ from kafka_platform.worker.volumes import refuse_other_sizes
 
 from tests.strimzi_cases import connection as strimzi_connection
 from tests.unit.components.graph import Registered, run
+from tests.unit.components.test_worker import CONNECTION
 
-CONNECTION = KafkaConnection(
-    cluster="events",
-    namespace="streaming",
-    bootstrap_servers="events.streaming.svc:9092",
-    security_protocol="SASL_PLAINTEXT",
-    sasl_mechanism="SCRAM-SHA-512",
-    admin_secret="events-admin",
-    nodes=3,
-    replicas=3,
-)
 READY = HealthChecks(readiness=HealthCheck(path="/ready", port=8080))
 BY_LAG = Scale(records_per_second_per_pod=400, acceptable_delay="10s", max=4)
 INTERNAL = ("CREATE", "DELETE", "DESCRIBE", "DESCRIBE_CONFIGS", "READ", "WRITE")
