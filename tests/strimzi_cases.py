@@ -58,6 +58,7 @@ from kafka_platform.connect.objects import ConnectSettings
 from kafka_platform.connect.spec import ConnectSpec
 from kafka_platform.entities.strimzi import topic, user
 from kafka_platform.kafka.protocols import Engine
+from kafka_platform.kube.balancers import TrafficPolicy
 from kafka_platform.mirror import operated as mirror_operated
 from kafka_platform.mirror.settings import MirrorSettings
 
@@ -121,6 +122,7 @@ CLUSTERS: dict[str, StrimziKafka] = {
                     host=HOST,
                     load_balancer_class="internal",
                     source_ranges=["203.0.113.0/24"],
+                    external_traffic_policy=TrafficPolicy.LOCAL,
                     annotations={"a": "b"},
                 ),
             ),

@@ -105,6 +105,7 @@ from kafka_platform.kafka.protocols import (
     SecurityProtocol as SecurityProtocol,
 )
 from kafka_platform.kafka.registry import RegistryConnection as RegistryConnection
+from kafka_platform.kube.balancers import TrafficPolicy as TrafficPolicy
 from kafka_platform.kube.boards import (
     Board as Board,
     Panel as Panel,

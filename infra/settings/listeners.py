@@ -18,6 +18,7 @@ from kafka_platform.cluster.strimzi.listeners import (
     StrimziListeners,
 )
 from kafka_platform.cluster.tls_routes import BrokerTlsRoutes
+from kafka_platform.kube.balancers import TrafficPolicy
 from pydantic import Field, model_validator
 
 from infra.settings.section import SecretName, Section
@@ -64,8 +65,11 @@ class ExternalListener(Section):
     brokers present to external clients. Default: one from the cluster's own authority."""
     load_balancer_class: str | None = None
     """Strimzi, loadBalancer: class of the load balancers. Default: the Kubernetes cluster's."""
-    source_ranges: tuple[str, ...] = ()
+    source_ranges: tuple[str, ...] | None = None
     """loadBalancer: networks that clients may connect from, such as 203.0.113.0/24. Default: any."""
+    external_traffic_policy: TrafficPolicy | None = None
+    """loadBalancer: `Local`: only the machine that runs the broker passes connections on, so the broker sees clients' own addresses
+    and there is no second hop; `Cluster`: all machines do. Default: Kubernetes' own, `Cluster`."""
     gateway_class: str | None = None
     """tlsRoute: GatewayClass of a Gateway to create."""
     gateway: str | None = None
@@ -124,8 +128,7 @@ class ExternalListener(Section):
         if self.expose is Expose.TLS_ROUTE:
             return TlsRoutes(**self._given(TlsRoutes))
         if self.expose is not Expose.NODE_PORT:
-            port = {} if self.port is None else {"port": self.port}
-            return LoadBalancers(host=self.host, annotations=self.annotations, source_ranges=self.source_ranges, **port)
+            return LoadBalancers(**self._given(LoadBalancers))
         try:
             return NodePorts(host=self.host, first_port=self.port or 0)
         except ValueError as error:

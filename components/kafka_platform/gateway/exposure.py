@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
 
 from kafka_platform.gateway.controllers import IngressController, check_encrypted, controller_of
+from kafka_platform.kube.balancers import TrafficPolicy
 from kafka_platform.values.checks import NODE_PORTS, check_field, check_source_ranges
 from kafka_platform.values.forms import Spec, formed, mapping, named
 from kafka_platform.values.free_maps import check_annotations
@@ -28,8 +29,11 @@ class LoadBalancerExposure(Spec):
     """Its port. Default: 443 with TLS at the pods, otherwise 80."""
     host: Input[str] | None = named(check_subdomain, "host name")
     """Name that external-dns, if installed, maintains in DNS for it. Default: none."""
-    source_ranges: Sequence[Input[str]] = formed((), check_source_ranges, examples=[["203.0.113.0/24"]])
+    source_ranges: Sequence[Input[str]] | None = formed(None, check_source_ranges, examples=[["203.0.113.0/24"]])
     """Networks that callers may connect from, such as `203.0.113.0/24`. Default: any."""
+    external_traffic_policy: TrafficPolicy | None = None
+    """`Local`: only machines that run a pod of the gateway pass connections on, so the gateway sees callers' own addresses, by which
+    it shares out logins; `Cluster`: all machines do. Default: Kubernetes' own, `Cluster`."""
     annotations: Mapping[str, Input[str]] = mapping(check_annotations)
     """Annotations of the Service, for the cloud's load balancer controller. Default: none."""
 

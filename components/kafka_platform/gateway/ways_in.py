@@ -3,6 +3,7 @@
 from kafka_platform.gateway.controllers import annotations_of
 from kafka_platform.gateway.exposure import GatewayApiExposure, IngressExposure, LoadBalancerExposure, NodePortExposure
 from kafka_platform.gateway.settings import COMPONENT, GatewaySettings
+from kafka_platform.kube.balancers import balancing
 from kafka_platform.kube.manifests import Manifest, labels, metadata, service_port
 from kafka_platform.kube.objects import Object, Wait
 from kafka_platform.kube.pods import HTTP_PORT
@@ -51,9 +52,8 @@ def load_balancer_service(settings: GatewaySettings, exposure: LoadBalancerExpos
         "ports": [service_port(settings.scheme, exposure.port or settings.port, HTTP_PORT)],
         "selector": settings.own,
         "type": "LoadBalancer",
+        **balancing(exposure.source_ranges, exposure.external_traffic_policy),
     }
-    if exposure.source_ranges:
-        spec["loadBalancerSourceRanges"] = list(exposure.source_ranges)
     return {
         "apiVersion": "v1",
         "kind": "Service",

@@ -38,9 +38,36 @@ def check_network(network: str, example: str) -> None:
 
 
 def check_source_ranges(networks: Sequence[str]) -> None:
-    """Raises unless each is a network that callers may come from."""
+    """Raises unless there are some, and each is a network that somebody may come from."""
+    if not networks:
+        raise ValueError(
+            f"no network is given, so nobody could connect: write those that may, such as {_SOMEBODY}; or remove the key to let all in"
+        )
     for network in networks:
-        check_network(network, "203.0.113.0/24")
+        check_network(network, _SOMEBODY)
+        nobody = next((why for why, each in _NOBODY if _is_within(network, each)), None)
+        if nobody is not None:
+            raise ValueError(
+                f"{network!r} is {nobody}, from which nobody can connect: write the clients' network, such as {_SOMEBODY}"
+            )
+
+
+_SOMEBODY = "203.0.113.0/24"
+# https://www.iana.org/assignments/iana-ipv4-special-registry, and the one for IPv6: what is never a packet's source from outside.
+_NOBODY = [
+    ("the machine itself", "127.0.0.0/8"),
+    ("the machine itself", "::1/128"),
+    ("no address", "0.0.0.0/8"),
+    ("no address", "::/128"),
+    ("multicast", "224.0.0.0/4"),
+    ("multicast", "ff00::/8"),
+    ("reserved", "240.0.0.0/4"),
+]
+
+
+def _is_within(network: str, other: str) -> bool:
+    one, all_of = ipaddress.ip_network(network), ipaddress.ip_network(other)
+    return one.version == all_of.version and one.subnet_of(all_of)  # type: ignore[arg-type]
 
 
 def check_proxies(networks: Sequence[str]) -> None:

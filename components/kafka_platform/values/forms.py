@@ -36,10 +36,10 @@ class Spec:
         kind: Any = type(self)
         later = later_fields(kind)
         for name, form in forms(kind).items():
-            value = getattr(self, name)
-            if name in later:
-                value = known(value)
-            if value is not None:
+            given = getattr(self, name)
+            value = known(given) if name in later else given
+            # Of a list of Outputs nothing is known, which is not an empty list.
+            if value is not None and (value or not given or value is given):
                 check_field(name, form.check, value)
         self.check()
 

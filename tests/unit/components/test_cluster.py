@@ -34,6 +34,7 @@ from kafka_platform.cluster.embedded.settings import EmbeddedSettings
 from kafka_platform.cluster.nodes import heap_megabytes
 from kafka_platform.cluster.spec import ClusterSpec, ExternalSpec
 from kafka_platform.kafka.client_pods import ports_of
+from kafka_platform.kube.balancers import TrafficPolicy
 
 from tests.unit.components.graph import run, value
 
@@ -158,6 +159,11 @@ class TestRender:
         balancers = LoadBalancers(host="b-{nodeId}.example.com", source_ranges=["203.0.113.0/24", "2001:db8::/32"])
         spec = external_service(settings(), balancers, 0)["spec"]
         assert spec["loadBalancerSourceRanges"] == ["203.0.113.0/24", "2001:db8::/32"]
+        assert "externalTrafficPolicy" not in spec
+
+    def test_load_balancers_that_show_clients_addresses(self) -> None:
+        balancers = LoadBalancers(host="b-{nodeId}.example.com", external_traffic_policy=TrafficPolicy.LOCAL)
+        assert external_service(settings(), balancers, 0)["spec"]["externalTrafficPolicy"] == "Local"
 
     @pytest.mark.parametrize(
         ("given", "version", "parent"),

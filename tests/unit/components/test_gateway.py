@@ -36,6 +36,7 @@ from kafka_platform.gateway.objects import (
 from kafka_platform.gateway.settings import GatewaySettings
 from kafka_platform.gateway.spec import GatewaySpec, memory_needed
 from kafka_platform.gateway.ways_in import gateway, http_route, ingress, load_balancer_service, node_port_service
+from kafka_platform.kube.balancers import TrafficPolicy
 from kafka_platform.kube.manifests import allowed_port, text_hash
 from kafka_platform.kube.objects import Wait
 from kafka_platform.values.units import quantity
@@ -286,7 +287,11 @@ class TestExposure:
         assert manifest["spec"]["ports"][0]["port"] == 443
         plain = load_balancer_service(settings(), LoadBalancerExposure())
         assert "annotations" not in plain["metadata"]
-        assert "loadBalancerSourceRanges" not in plain["spec"]
+        assert not {"loadBalancerSourceRanges", "externalTrafficPolicy"} & plain["spec"].keys()
+
+    def test_a_load_balancer_that_shows_callers_addresses(self) -> None:
+        exposure = LoadBalancerExposure(external_traffic_policy=TrafficPolicy.LOCAL)
+        assert load_balancer_service(settings(), exposure)["spec"]["externalTrafficPolicy"] == "Local"
 
     def test_a_gateway_of_its_own_may_have_the_port_of_its_controllers_pods(self) -> None:
         exposure = GatewayApiExposure(host="a.b", gateway_class="traefik", certificate="data-tls", port=8443)

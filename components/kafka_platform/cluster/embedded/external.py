@@ -6,6 +6,7 @@ from kafka_platform.cluster import tls_routes
 from kafka_platform.cluster.embedded.files import EXTERNAL_PORT
 from kafka_platform.cluster.embedded.listeners import LoadBalancers, NodePorts, TlsRoutes
 from kafka_platform.cluster.embedded.settings import COMPONENT, EmbeddedSettings
+from kafka_platform.kube.balancers import balancing
 from kafka_platform.kube.manifests import Manifest, labels, metadata, selector, service_of, service_port
 from kafka_platform.kube.objects import Object, Wait
 
@@ -60,8 +61,7 @@ def external_service(
         entry["nodePort"] = port
     if isinstance(external, LoadBalancers):
         entry["port"] = port
-        if external.source_ranges:
-            spec["loadBalancerSourceRanges"] = list(external.source_ranges)
+        spec |= balancing(external.source_ranges, external.external_traffic_policy)
         # external-dns, where it is installed, keeps the name in DNS.
         annotations = {"external-dns.alpha.kubernetes.io/hostname": host, **external.annotations}
     return {

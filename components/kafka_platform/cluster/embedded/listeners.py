@@ -9,6 +9,7 @@ from dataclasses import MISSING, dataclass
 from enum import Enum
 
 from kafka_platform.cluster.tls_routes import BrokerTlsRoutes
+from kafka_platform.kube.balancers import TrafficPolicy
 from kafka_platform.values.checks import NODE_PORTS, check_field, check_node_port, check_source_ranges
 from kafka_platform.values.forms import Spec, formed, mapping, named
 from kafka_platform.values.free_maps import check_annotations
@@ -48,8 +49,11 @@ class LoadBalancers(Spec):
     """Port of the load balancers. Default 9094."""
     annotations: Mapping[str, Input[str]] = mapping(check_annotations)
     """Annotations of the Services, for the cloud's load balancer controller. Default: none."""
-    source_ranges: Sequence[Input[str]] = formed((), check_source_ranges, examples=[["203.0.113.0/24"]])
+    source_ranges: Sequence[Input[str]] | None = formed(None, check_source_ranges, examples=[["203.0.113.0/24"]])
     """Networks that clients may connect from, such as `203.0.113.0/24`. Default: any."""
+    external_traffic_policy: TrafficPolicy | None = None
+    """`Local`: only the machine that runs the broker passes connections on, so the broker sees clients' own addresses and there is no
+    second hop; `Cluster`: all machines do. Default: Kubernetes' own, `Cluster`."""
 
     def address(self, node: int) -> tuple[str, int]:
         """Host and port that clients outside use for this node."""

@@ -9,6 +9,7 @@ from kafka_platform.cluster.strimzi.listeners import (
     StrimziListeners,
 )
 from kafka_platform.cluster.tls_routes import parent
+from kafka_platform.kube.balancers import balancing
 from kafka_platform.kube.manifests import Manifest, client_peers
 from kafka_platform.values.later import Input
 
@@ -93,8 +94,7 @@ def _way_in(name: str, access: BrokerAccess) -> tuple[str, Manifest]:
         }
         if balancers.load_balancer_class is not None:
             configuration["class"] = balancers.load_balancer_class
-        if balancers.source_ranges:
-            configuration["loadBalancerSourceRanges"] = list(balancers.source_ranges)
+        configuration |= balancing(balancers.source_ranges, balancers.external_traffic_policy)
         return "loadbalancer", configuration
     if access.tls_routes is not None:
         routes = access.tls_routes

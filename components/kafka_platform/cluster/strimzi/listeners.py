@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
 
 from kafka_platform.cluster.tls_routes import BrokerNames, BrokerTlsRoutes
+from kafka_platform.kube.balancers import TrafficPolicy
 from kafka_platform.values.checks import check_node_port, check_source_ranges
 from kafka_platform.values.forms import Spec, formed, mapping, named, names
 from kafka_platform.values.free_maps import check_annotations, check_settings
@@ -133,8 +134,11 @@ class BrokerLoadBalancers(BrokerNames):
 
     load_balancer_class: Input[str] | None = None
     """Class of the load balancers. Default: the Kubernetes cluster's."""
-    source_ranges: Sequence[Input[str]] = formed((), check_source_ranges)
+    source_ranges: Sequence[Input[str]] | None = formed(None, check_source_ranges)
     """Networks that clients may come from, such as `203.0.113.0/24`. Default: everywhere."""
+    external_traffic_policy: TrafficPolicy | None = None
+    """`Local`: only the machine that runs the broker passes connections on, so the broker sees clients' own addresses and there is no
+    second hop; `Cluster`: all machines do. Default: Kubernetes' own, `Cluster`."""
     annotations: Mapping[str, Input[str]] = mapping(check_annotations)
     """Annotations of the Services, for the cloud's controller; external-dns gets the names. Default: none."""
 

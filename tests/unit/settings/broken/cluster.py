@@ -202,6 +202,22 @@ kafka:
         "kafka.listeners.external.sourceRanges: '10.0.0.1/8' is not a network: write one such as 203.0.113.0/24",
     ),
     (
+        "kafka: {listeners: {external: {expose: loadBalancer, host: a.example.com, sourceRanges: []}}}",
+        "kafka.listeners.external.sourceRanges: no network is given, so nobody could connect: write those that may, such as 203.0.113.0/24; or remove the key to let all in",
+    ),
+    (
+        "kafka: {listeners: {external: {expose: loadBalancer, host: a.example.com, sourceRanges: [10.0.0.0/8, 127.0.0.1/32]}}}",
+        "kafka.listeners.external.sourceRanges: '127.0.0.1/32' is the machine itself, from which nobody can connect: write the clients' network, such as 203.0.113.0/24",
+    ),
+    (
+        "kafka: {listeners: {external: {expose: loadBalancer, host: a.example.com, externalTrafficPolicy: machine}}}",
+        "kafka.listeners.external.externalTrafficPolicy: 'machine' is not known: use one of Cluster, Local",
+    ),
+    (
+        "kafka: {listeners: {external: {expose: nodePort, host: a.example.com, port: 30092, externalTrafficPolicy: Local}}}",
+        "kafka.listeners.external.externalTrafficPolicy: cannot be combined with nodePort: remove the key, or expose by loadBalancer",
+    ),
+    (
         "kafka: {listeners: {external: {expose: nodePort, host: a.example.com, port: 30092, sourceRanges: [10.0.0.0/8]}}}",
         "kafka.listeners.external.sourceRanges: cannot be combined with nodePort: remove the key, or expose by loadBalancer",
     ),

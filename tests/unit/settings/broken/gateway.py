@@ -122,6 +122,18 @@ CASES: list[tuple[str, str]] = [
         "gateway.expose.loadBalancer.sourceRanges: 'everywhere' is not a network: write one such as 203.0.113.0/24",
     ),
     (
+        "gateway: {expose: {loadBalancer: {sourceRanges: []}}}",
+        "gateway.expose.loadBalancer.sourceRanges: no network is given, so nobody could connect: write those that may, such as 203.0.113.0/24; or remove the key to let all in",
+    ),
+    (
+        "gateway: {expose: {loadBalancer: {sourceRanges: [0.0.0.0/32]}}}",
+        "gateway.expose.loadBalancer.sourceRanges: '0.0.0.0/32' is no address, from which nobody can connect: write the clients' network, such as 203.0.113.0/24",
+    ),
+    (
+        "gateway: {expose: {loadBalancer: {externalTrafficPolicy: local}}}",
+        "gateway.expose.loadBalancer.externalTrafficPolicy: 'local' is not known: did you mean 'Local'?",
+    ),
+    (
         "gateway: {expose: {ingressClass: nginx, host: 'https://data.example.com'}}",
         "gateway.expose.host: 'https://data.example.com' is not a Kubernetes host name: use up to 253 of a-z, 0-9, - and ., beginning and ending with a letter or digit",
     ),
