@@ -10,8 +10,8 @@ from typing import Any
 from kafka_platform.kafka.entities import Login
 from kafka_platform.values.later import plain
 
+from infra import x509
 from infra.connection import NoAnswerError
-from infra.doctor import x509
 from infra.live import cluster as kube
 from infra.live.cluster import ASK_SECONDS, Cluster, Manifest
 from infra.settings.model import Settings

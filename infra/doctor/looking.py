@@ -13,13 +13,14 @@ from typing import Any
 from kafka_platform.kube.objects import Object
 from kafka_platform.values.later import plain
 
+from infra import x509
 from infra.capabilities import rendered
 from infra.capabilities.connectors import all_connectors
 from infra.capabilities.operators import INSTALLED
 from infra.connection import NoAnswerError
 from infra.connectors.seen import UNKNOWN, Seen as Connector
 from infra.connectors.workers import Workers, is_operated
-from infra.doctor import certificates, x509
+from infra.doctor import certificates
 from infra.doctor.findings import Note
 from infra.live import cluster as kube
 from infra.live.cluster import ASK_SECONDS, Cluster, Kind, Manifest, UnreachableError, Unseen

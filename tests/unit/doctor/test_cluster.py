@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from infra import x509
 from infra.capabilities.capability import JOBS
-from infra.doctor import cluster, kafka, x509
+from infra.doctor import cluster, kafka
 from infra.doctor.command import as_json, as_text
 from infra.doctor.diagnosis import DRILL_ANNOTATION, LEAST_OPERATORS, Diagnosis
 from infra.doctor.findings import Finding, Note, Severity, fault, warning
