@@ -113,7 +113,9 @@ def _check(commands: Commands) -> None:
 
 
 def _schema(commands: Commands) -> None:
-    parser = _command(commands, "schema", "write stacks/schema.json and the keys in docs/stack-file.md", "\n--check")
+    parser = _command(
+        commands, "schema", "write stacks/schema.json, the keys in docs/stack-file.md and docs/versions.md", "\n--check"
+    )
     parser.add_argument("--check", action="store_true", help="write nothing, exit with 1 if they are out of date")
     parser.set_defaults(run=lambda chosen: write_schema(only_check=chosen.check))
 

@@ -20,11 +20,13 @@ from infra.settings.relations import topics
 from infra.settings.schema import keys, schema
 from infra.settings.stackfile import is_blank, stack_file, stack_names
 from infra.sizing import advice as sizing
+from infra.versions.page import page
 
 ROOT = Path(__file__).resolve().parent.parent
 STACKS = ROOT / "stacks"
 SCHEMA_FILE = STACKS / "schema.json"
 DOCS_FILE = ROOT / "docs" / "stack-file.md"
+VERSIONS_FILE = ROOT / "docs" / "versions.md"
 KEYS_HEADING = "## All keys\n"
 """What follows in the documentation is made by `python -m infra schema`."""
 
@@ -116,7 +118,7 @@ def _shown(path: Path) -> str:
 
 
 def write_schema(*, only_check: bool) -> int:
-    """Writes what follows from the model: the schema for editors and the list of keys; or says what is out of date.
+    """Writes what follows from the code: the schema for editors, the list of keys and that of versions; or says what is out of date.
 
     Returns:
         1 if it only checks and something is out of date, otherwise 0.
@@ -125,11 +127,12 @@ def write_schema(*, only_check: bool) -> int:
     wanted = {
         SCHEMA_FILE: json.dumps(schema(), indent=2, ensure_ascii=False) + "\n",
         DOCS_FILE: f"{intro}{KEYS_HEADING}{keys()}\n",
+        VERSIONS_FILE: page(ROOT),
     }
     stale = [file for file, text in wanted.items() if not file.exists() or file.read_text(encoding="utf-8") != text]
     for file in stale:
         if only_check:
-            print(f"{_shown(file)}: differs from the settings: run `python -m infra schema`")
+            print(f"{_shown(file)}: differs from the code: run `python -m infra schema`")
         else:
             file.write_text(wanted[file], encoding="utf-8")
             print(f"{_shown(file)}: written")

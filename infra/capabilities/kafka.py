@@ -47,11 +47,12 @@ from infra.settings.faults import Fault, Known
 from infra.settings.kafka import Kafka
 from infra.settings.relations import brokers, strimzi, tenants, topics
 
-_KUBERNETES: Mapping[Engine, Sequence[LeastKubernetes]] = {
+LEAST_KUBERNETES: Mapping[Engine, Sequence[LeastKubernetes]] = {
     Engine.EMBEDDED: [LeastKubernetes(minor=28, because="brokers get their number from the label pod-index")],
     Engine.STRIMZI: [LeastKubernetes(minor=30, because=f"Strimzi {STRIMZI_VERSION} runs on no older one")],
     Engine.EXTERNAL: [],
 }
+"""What each engine needs of the cluster."""
 
 
 def node_metrics(stack: Stack) -> Metrics:
@@ -114,7 +115,7 @@ class Cluster(Capability[Kafka]):
         """Who may connect, besides other capabilities' pods."""
         return Needs(
             clients=(*plain(section.client_namespaces), *settings.tenant_namespaces),
-            kubernetes=_KUBERNETES[section.engine],
+            kubernetes=LEAST_KUBERNETES[section.engine],
             tls_servers=_presented(section, settings),
         )
 

@@ -4,35 +4,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from kafka_platform.kube.operated import STRIMZI_VERSION
-from kafka_platform.operators.cert_manager import spec as cert_manager
-from kafka_platform.operators.drain_cleaner import spec as drain_cleaner
-from kafka_platform.operators.keda import spec as keda
-
 from infra.capabilities import needed_kubernetes
-from infra.doctor import cluster, connectors, kafka, pods, streams
+from infra.doctor import cluster, connectors, kafka, pods, streams, versions
 from infra.doctor.findings import Finding, Note, fault, warning
 from infra.doctor.looking import CRON_JOB, WORKLOADS, Patient
 from infra.live.pods import Part, part
 from infra.settings.model import Settings
 from infra.top.look import Seen
 from infra.top.model import Alerts, Snapshot
+from infra.versions.table import LEAST_OPERATORS
 
 DRILL_ANNOTATION = "kafka-platform/drill"
 """Of a machine that a drill has cordoned: which stack's, and since when."""
-
-
-def _dotted(version: Sequence[int]) -> str:
-    return ".".join(map(str, version))
-
-
-LEAST_OPERATORS = {
-    "strimzi": STRIMZI_VERSION,
-    "keda": _dotted(keda.LEAST_VERSION),
-    "cert_manager": _dotted(cert_manager.LEAST_VERSION),
-    "drain_cleaner": _dotted(drain_cleaner.LEAST_VERSION),
-}
-"""The oldest operators that this program works with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +63,7 @@ def diagnose(case: Case) -> Diagnosis:
         *_cluster(case, missing),
         *_connectors(case),
         *_streams(case),
+        *_versions(case),
         *_alerts(case.snapshot.alerts),
     ]
     once = {(each.check, each.subject, each.message): each for each in found}
@@ -167,6 +151,13 @@ def _cluster(case: Case, missing: Sequence[str]) -> Iterator[Finding]:
     yield from cluster.changed_workloads(workloads, {key: each for key, each in known.items() if "spec" in each})
     yield from cluster.failing_jobs([each for key, each in known.items() if key.partition("/")[0] == CRON_JOB])
     yield from cluster.left_by_drills(patient.objects.get("nodes", ()), DRILL_ANNOTATION)
+
+
+def _versions(case: Case) -> Iterator[Finding]:
+    today = case.now.date()
+    running = versions.running(case.settings, case.version, case.patient.operators, case.seen.pods)
+    yield from versions.ends(running, today)
+    yield from versions.old_table(today)
 
 
 def _missing(patient: Patient) -> list[str]:

@@ -22,8 +22,8 @@ from tests.tiers import IS_LONG
 NAMESPACE = "e2e-watching"
 COPY = ["python3", "-c", (CLIENTS / "copy_worker.py").read_text()]
 NAME = "watching"
-OF_THE_MACHINE = {"volume-full"}
-"""Findings that say something of the machine that runs the tests."""
+OF_THE_MACHINE = {"volume-full", "version-ends", "version-ended", "versions-unknown"}
+"""Findings that say something of the machine that runs the tests, or of the day."""
 PLATFORM: dict[str, Any] = {
     "namespace": NAMESPACE,
     "kafka": {

@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
+from infra.versions.parts import Written
+from infra.versions.table import PARTS
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 TABLES = {
@@ -37,7 +40,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("repository")
     for folder in ("components", "infra", "policies", "stacks", "docs", "tests"):
         shutil.copytree(ROOT / folder, root / folder, ignore=LEFT_OUT)
-    for file in ("Pulumi.yaml", "__main__.py", "pyproject.toml"):
+    pinned = {part.used.file for part in PARTS.values() if isinstance(part.used, Written)}
+    for file in ("Pulumi.yaml", "__main__.py", "pyproject.toml", *pinned):
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, root / file)
     shutil.copytree(HERE / "pulse", root / "components" / "kafka_platform" / "pulse", ignore=LEFT_OUT)
     shutil.copy(HERE / "section.py", root / "infra" / "capabilities" / "pulse.py")

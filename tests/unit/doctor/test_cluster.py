@@ -13,10 +13,11 @@ from infra import x509
 from infra.capabilities.capability import JOBS
 from infra.doctor import cluster, kafka
 from infra.doctor.command import as_json, as_text
-from infra.doctor.diagnosis import DRILL_ANNOTATION, LEAST_OPERATORS, Diagnosis
+from infra.doctor.diagnosis import DRILL_ANNOTATION, Diagnosis
 from infra.doctor.findings import Finding, Note, Severity, fault, warning
 from infra.live.scaling import scalers
 from infra.top.model import Brokers, Group, Groups
+from infra.versions.table import LEAST_OPERATORS
 from tests.unit.live.recordings import shown
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

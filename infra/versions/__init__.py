@@ -1,0 +1,1 @@
+"""Which versions of what the platform stands on it works with, and until when their projects care for them."""
