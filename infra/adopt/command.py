@@ -14,6 +14,7 @@ from infra.adopt.access import ADMIN_SECRET, CA_SECRET, Access, AdoptError, acce
 from infra.adopt.declaring import Declared
 from infra.adopt.fitting import fit
 from infra.adopt.inventory import PROGRAM, inventory_in, read
+from infra.adopt.operated import COMMAND, Operated, operated_in, without
 from infra.adopt.writing import files
 from infra.settings.faults import SettingsError
 from infra.settings.parsing import read_stack
@@ -31,6 +32,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tenant", default="adopted", help="tenant that gets all users; default: %(default)s")
     text = f"what Kafka has, as `python3 -m {PROGRAM}` printed it where Kafka can be reached; default: it is asked"
     parser.add_argument("--inventory", metavar="FILE", type=Path, help=text)
+    text = f"leave alone what Strimzi's operators manage, as `{COMMAND}` printed it"
+    parser.add_argument("--strimzi", metavar="FILE", type=Path, help=text)
+    parser.add_argument("--cluster", metavar="NAME", help="the Kafka in --strimzi, if there are several")
     parser.set_defaults(
         run=lambda chosen: adopt(
             chosen.properties,
@@ -38,12 +42,21 @@ def add(parser: argparse.ArgumentParser) -> None:
             servers=chosen.bootstrap,
             inventory=chosen.inventory,
             tenant=chosen.tenant,
+            strimzi=chosen.strimzi,
+            cluster=chosen.cluster,
         )
     )
 
 
 def adopt(
-    properties: Path, out: Path, *, servers: str | None = None, inventory: Path | None = None, tenant: str = "adopted"
+    properties: Path,
+    out: Path,
+    *,
+    servers: str | None = None,
+    inventory: Path | None = None,
+    tenant: str = "adopted",
+    strimzi: Path | None = None,
+    cluster: str | None = None,
 ) -> int:
     """Writes the stack file of a Kafka.
 
@@ -53,12 +66,19 @@ def adopt(
         servers: bootstrap servers; None: those in `properties`.
         inventory: what the Kafka has, as the program of that name printed it; None: it is asked.
         tenant: the tenant that gets all users.
+        strimzi: custom resources of Strimzi, whose topics and users are left alone; None: there are none.
+        cluster: the Kafka among them; None: there is one alone.
 
     Returns:
         1 if nothing was written, otherwise 0.
     """
     try:
-        made, summary = _written(properties, out, servers, inventory, tenant)
+        if cluster is not None and strimzi is None:
+            raise AdoptError(
+                f"--cluster: chooses among custom resources: give --strimzi too, with what `{COMMAND}` prints"
+            )
+        operated = None if strimzi is None else operated_in(_text(strimzi), cluster)
+        made, summary = _written(properties, out, servers, inventory, tenant, operated)
     except AdoptError as error:
         print(error, file=sys.stderr)
         return 1
@@ -69,7 +89,12 @@ def adopt(
 
 
 def _written(
-    properties: Path, out: Path, servers: str | None, inventory: Path | None, tenant: str
+    properties: Path,
+    out: Path,
+    servers: str | None,
+    inventory: Path | None,
+    tenant: str,
+    operated: Operated | None,
 ) -> tuple[Mapping[str, str], str]:
     name = out.name.removeprefix("Pulumi.").removesuffix(".yaml")
     if out.name != f"Pulumi.{name}.yaml":
@@ -79,11 +104,14 @@ def _written(
     except ValueError as error:
         raise AdoptError(f"--tenant: {error}") from None
     access = access_of(properties, servers)
-    declared = Declared(read(access) if inventory is None else inventory_in(_text(inventory)), access, tenant)
+    found, left = read(access) if inventory is None else inventory_in(_text(inventory)), list[str]()
+    if operated is not None:
+        found, left = without(found, operated)
+    declared = Declared(found, access, tenant)
     settings: dict[str, Any] = {"namespace": NAMESPACE, "kafka": access.section(), "topics": declared.topics}
     if declared.users:
         settings["tenants"] = {tenant: {"users": declared.users}}
-    notes = [*declared.notes, *fit(settings, out.parent)]
+    notes = [*left, *declared.notes, *fit(settings, out.parent)]
     made = files(name, settings, notes)
     for each in made:
         if (out.parent / each).exists():
@@ -98,7 +126,7 @@ def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise AdoptError(f"{file} cannot be read, {error}: name a file with an inventory") from None
+        raise AdoptError(f"{file} cannot be read, {error}: name another file") from None
 
 
 def _check(made: Mapping[str, str], stack: str) -> None:
