@@ -31,6 +31,7 @@ from kafka_platform.kafka.protocols import Engine
 from kafka_platform.kafka.registry import RegistryConnection
 from kafka_platform.light.spec import LightConnectorSpec
 from kafka_platform.mirror.monitoring import beside
+from kafka_platform.mirror.spec import MIRROR
 from kafka_platform.values.forms import shared
 from kafka_platform.values.later import plain
 from kafka_platform.values.names import user_secret
@@ -190,7 +191,7 @@ class KafkaConnect(Capability[Section]):
                 allowed=plain(section.connect.metrics_namespaces),
             )
             for each in (
-                beside(workers) if section.mirrored else workers,
+                beside(workers, section.mirrored[MIRROR].state) if section.mirrored else workers,
                 *([restarter_source(CONNECT)] if runs_pods else []),
                 *([slots_source(CONNECT)] if watched(section.declared) else []),
             )

@@ -37,7 +37,10 @@ class Replication(Capability[Mirror]):
             return Needs()
         allowed = plain(section.metrics_namespaces)
         scrape = Scrape(
-            source=source(MIRROR), namespace=settings.namespace, key=(KEY, "metricsNamespaces"), allowed=allowed
+            source=source(MIRROR, section.state),
+            namespace=settings.namespace,
+            key=(KEY, "metricsNamespaces"),
+            allowed=allowed,
         )
         return Needs(passwords=["the mirror logs in"], scrapes=[scrape])
 

@@ -15,6 +15,9 @@ MOST_LATE_SECONDS = 60
 LOOKS = "sum by (job) (rate(kafka_mirror_fetches_total{$source}[5m]))"
 """How often the mirror gets an answer of its source: some times a second, also while nobody writes there."""
 
+IDLE = "absent(kafka_mirror_fetches_total{$source})"
+"""Whether no task reads the source."""
+
 
 def overview() -> Panel:
     """Whether it keeps up."""
@@ -63,10 +66,10 @@ def _row() -> Row:
             ),
             Panel(
                 title="Answers of the source",
-                description="A second. With none the source is away, or the mirror may not reach it.",
+                description="A second. At none the source is away, or the mirror may not reach it; without a line no task reads it.",
                 queries=[Query(expression=LOOKS, legend="answers")],
                 unit=Unit.PER_SECOND,
-                alerts=["MirrorSourceGone"],
+                alerts=["MirrorIdle", "MirrorSourceGone"],
             ),
             Panel(
                 title="Time until translated offsets are written",

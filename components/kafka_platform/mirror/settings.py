@@ -1,10 +1,13 @@
 """What MirrorMaker 2 is told, whoever runs its connectors, without how it logs in. No Pulumi."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kafka_platform.mirror.spec import Naming, ReplicationSpec, expression
+from kafka_platform.connect.spec import CONNECT
+from kafka_platform.mirror.spec import MIRROR, Naming, ReplicationSpec, expression
+from kafka_platform.values.names import OWN_TOPICS
 from kafka_platform.values.units import milliseconds
 
 if TYPE_CHECKING:
@@ -20,11 +23,22 @@ _POLICIES = {
     Naming.PREFIXED: f"{_PACKAGE}.DefaultReplicationPolicy",
 }
 _BYTES = "org.apache.kafka.connect.converters.ByteArrayConverter"
-_INTERNAL = ("__.*", r".*\.internal", r".*[.-]replica")
-"""Topics of Kafka itself, and of mirrors."""
+_INTERNAL = (
+    "__.*",
+    f"{OWN_TOPICS}-.*",
+    f"{CONNECT}-(configs|offsets|offsets-.*|status)",
+    f"{MIRROR}-(configs|positions|status)",
+    r".*\.internal",
+    r".*[.-]replica",
+)
+"""Topics of Kafka itself, of this platform, of Kafka Connect and of mirrors: where the mirror writes, nobody could use them."""
 _MOST_REQUEST_BYTES = 16 * 2**20
 """Of a record on its way: each topic's own limit decides. Kafka's own is 1 MiB before compression, at which a larger record that its
 source took would end the task."""
+_START_MILLISECONDS = 600_000
+"""How long a connector may take to find out at its start what it mirrors: longer than all of its questions together, each of which ends
+by itself after a minute. With MirrorMaker's own minute, answers that come later count as known but are given to no task, and nothing is
+mirrored until a topic is made or the connector restarts."""
 _OF_CLUSTER = "-1"
 """As many replicas as the cluster's default says: MirrorMaker's own is two or three."""
 
@@ -44,6 +58,7 @@ class MirrorSettings:
 def shared(spec: ReplicationSpec) -> dict[str, str]:
     """Settings of both connectors."""
     return {
+        "admin.timeout.ms": str(_START_MILLISECONDS),
         # No converter looks into records and headers.
         **{f"{part}.converter": _BYTES for part in ("header", "key", "value")},
         # By connector and task, as those of Kafka 5 are: the older names are deprecated.
@@ -99,7 +114,9 @@ def topics(spec: ReplicationSpec) -> str:
 
 def excluded(spec: ReplicationSpec) -> str:
     """The topics that are not mirrored, as regular expressions with commas."""
-    return ",".join([*_INTERNAL, *map(expression, spec.exclude)])
+    # Also copies of copies: a ring of Kafkas is as endless as two that mirror each other.
+    own = [] if spec.known_as is None else [rf"(.*\.)?{re.escape(spec.known_as)}\..*"]
+    return ",".join([*_INTERNAL, *own, *map(expression, spec.exclude)])
 
 
 def groups(spec: ReplicationSpec) -> str:

@@ -138,12 +138,16 @@ class ReplicationSpec(Spec):
     topics: Sequence[str] = formed(MISSING, _check_topics, minItems=1, examples=[["orders", "shop-*"]])
     """Topics to mirror: names, or prefixes that end in `*`. Those that are not here yet are made, with their partitions and settings."""
     exclude: Sequence[str] = formed((), _check_patterns)
-    """Topics among these that are not mirrored: names, or prefixes that end in `*`. Default: Kafka's own (`__*`) alone."""
+    """Topics among these that are not mirrored: names, or prefixes that end in `*`. Default: none but those of Kafka (`__*`), of
+    this platform, of Kafka Connect and of mirrors for themselves, which never are."""
     groups: Sequence[str] = formed((), _check_groups, examples=[["payments-*"]])
     """Consumer groups whose offsets are translated and set here: names, or prefixes that end in `*`; `*` alone is every one. A
     group with members here is left alone. Default: none."""
     names: Naming = Naming.SAME
     """What topics are called here: as at their source (same), or `<origin.name>.<topic>` (prefixed). Default: same."""
+    known_as: str | None = named(_check_source, examples=["second"])
+    """What mirrors in other Kafkas call this one, as their `origin.name`: topics there that are copies of this Kafka's (`second.orders`,
+    `third.second.orders`) are not copied back. Required for `*`. Only with `names: prefixed`. Default: nothing copies this Kafka."""
     checkpoints: str = duration("10s", least="1s", most="1h", whole_seconds=True)
     """How often offsets of groups are translated and set: what a group reads twice after a failover. Default 10s: MirrorMaker's own
     is a minute."""
@@ -171,11 +175,22 @@ class ReplicationSpec(Spec):
     """Scheduling, labels and pull secrets of pods of its own. Default: Kubernetes' own defaults."""
 
     def check(self) -> None:
-        """It writes no topics of the platform, and what it leaves out is among what it names."""
+        """It writes no topics of the platform, copies no copies of its own, and what it leaves out is among what it names."""
         if self.names is Naming.SAME and "*" in self.topics:
             raise ValueError(
                 "topics: '*' would give it the right to write every topic of this Kafka: name prefixes, or write names: prefixed"
             )
+        if self.known_as is not None and self.names is Naming.SAME:
+            raise ValueError(
+                "known_as: with names: same nothing tells copies apart: remove it, or write names: prefixed"
+            )
+        if self.known_as is None and "*" in self.topics:
+            raise ValueError(
+                "known_as: missing: with '*' two mirrors would copy each other's copies for ever: write what a mirror of this Kafka calls it "
+                "in its origin.name, or will call it"
+            )
+        if self.known_as == self.origin.name:
+            raise ValueError(f"known_as: {self.known_as!r} is what the other Kafka is called: write another name")
         for each in self.exclude:
             if each in self.topics:
                 raise ValueError(f"exclude: {each!r} is in topics too: remove one of them")

@@ -22,10 +22,10 @@ _KEY = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 INTERNAL_TOPICS = frozenset({"__cluster_metadata", "__consumer_offsets", "__share_group_state", "__transaction_state"})
 """Kafka's own (org.apache.kafka.common.internals.Topic). Others that begin with `__` are those of programs, such as Debezium's."""
-_OWN_TOPICS = "_kafka-platform"
-RUNS_TOPIC = f"{_OWN_TOPICS}-runs"
-"""Where the provisioner notes its runs (`runs.py` of the runtime): counts and times, and no names."""
+OWN_TOPICS = "_kafka-platform"
 """With what the names of this platform's own topics begin."""
+RUNS_TOPIC = f"{OWN_TOPICS}-runs"
+"""Where the provisioner notes its runs (`runs.py` of the runtime): counts and times, and no names."""
 RESERVED_USERS = frozenset({"admin", "broker", "ANONYMOUS"})
 
 LONGEST_NAME = 249
@@ -68,7 +68,7 @@ def check_topic(name: str) -> None:
 
 def is_internal_topic(name: str) -> bool:
     """Whether Kafka or this platform has a topic of that name for itself."""
-    return name in INTERNAL_TOPICS or name.startswith(_OWN_TOPICS)
+    return name in INTERNAL_TOPICS or name.startswith(OWN_TOPICS)
 
 
 def may_be_internal_topic(pattern: str) -> bool:
@@ -76,7 +76,7 @@ def may_be_internal_topic(pattern: str) -> bool:
     if not pattern.endswith("*"):
         return is_internal_topic(pattern)
     prefix = pattern[:-1]
-    return prefix.startswith(_OWN_TOPICS) or any(each.startswith(prefix) for each in (*INTERNAL_TOPICS, _OWN_TOPICS))
+    return prefix.startswith(OWN_TOPICS) or any(each.startswith(prefix) for each in (*INTERNAL_TOPICS, OWN_TOPICS))
 
 
 def check_label(name: str, what: str = "name") -> None:

@@ -634,6 +634,16 @@ CASES = [
     ),
     Case(alert="MirrorSourceGone", measured=mirror("fetches_total", "0+60x30"), at="20m"),
     Case(
+        alert="MirrorIdle",
+        measured=mirror("fetches_total", "0+60x5 _x30"),
+        at="20m",
+        summary="No task of the mirror reads the Kafka that it mirrors.",
+        labels={"connect": "mirror"},
+    ),
+    # A mirror that is away is one that reads, and a rebalance takes no five minutes.
+    Case(alert="MirrorIdle", measured=mirror("fetches_total", "0+60x10 600x20"), at="20m"),
+    Case(alert="MirrorIdle", measured=mirror("fetches_total", "0+60x5 _x3 0+60x20"), at="20m"),
+    Case(
         alert="MirrorBehind",
         measured=mirror("lag_records", "0x5 20000x30"),
         at="18m",

@@ -97,7 +97,7 @@ class TestSettings:
         assert not re.fullmatch(expression("a.b*"), "axbc")
 
     def test_prefixed_topics_are_beside_those_of_this_kafka(self) -> None:
-        made = spec(names=Naming.PREFIXED, topics=["*"])
+        made = spec(names=Naming.PREFIXED, topics=["*"], known_as="second")
         assert config("mirror", made)["replication.policy.class"].endswith(".DefaultReplicationPolicy")
         assert "topic first.*" in rights(replication_users(made)["connector-mirror"])
 
@@ -271,3 +271,26 @@ def test_its_children_where_strimzi_runs_the_kafka() -> None:
 def test_misuse(make_it: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make_it()
+
+
+def test_topics_that_others_have_for_themselves_and_copies_of_own_topics_are_left_out() -> None:
+    made = spec(names=Naming.PREFIXED, topics=["*"], known_as="second")
+    left_out = [re.compile(each) for each in config("mirror", made)["topics.exclude"].split(",")]
+
+    def mirrored(topic: str) -> bool:
+        return not any(each.fullmatch(topic) for each in left_out)
+
+    own = ["__consumer_offsets", "_kafka-platform-ledger", "_kafka-platform-runs", "mm2-offset-syncs.second.internal"]
+    own += ["connect-configs", "connect-offsets", "connect-offsets-shop", "connect-status", "mirror-positions"]
+    copies = ["second.orders", "third.second.orders", "third.second.first.orders"]
+    assert not [each for each in own + copies if mirrored(each)]
+    others = [
+        "orders",
+        "connect-offsetting",
+        "connect-shop",
+        "third.orders",
+        "seconds.orders",
+        "orders.second",
+        "second",
+    ]
+    assert [each for each in others if mirrored(each)] == others

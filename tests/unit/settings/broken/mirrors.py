@@ -10,6 +10,19 @@ CASES: list[tuple[str, str]] = [
         "mirror.topics: '*' would give it the right to write every topic of this Kafka: name prefixes, or write names: prefixed",
     ),
     (
+        f"mirror: {{{_SOURCE}, topics: ['*'], names: prefixed}}",
+        "mirror.knownAs: missing: with '*' two mirrors would copy each other's copies for ever: write what a mirror of this Kafka calls it "
+        "in its origin.name, or will call it",
+    ),
+    (
+        f"mirror: {{{_SOURCE}, topics: [orders], knownAs: second}}",
+        "mirror.knownAs: with names: same nothing tells copies apart: remove it, or write names: prefixed",
+    ),
+    (
+        f"mirror: {{{_SOURCE}, topics: ['*'], names: prefixed, knownAs: first}}",
+        "mirror.knownAs: 'first' is what the other Kafka is called: write another name",
+    ),
+    (
         "mirror: {origin: {name: first, bootstrapServers: 'first:9092', secret: login}, topics: [orders]}",
         "mirror.origin.username: missing: name the user of that Kafka that the mirror logs in as",
     ),
