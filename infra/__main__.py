@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     """What the command takes."""
     made = argparse.ArgumentParser(
         prog="kafka-platform",
-        description="What can be said about stacks without an engine; all but `probe`, `top`, `doctor`, `connectors`, `failover`, `query` and `drill` without a Kubernetes cluster too.",
+        description="What can be said about stacks without an engine; all but `check --cluster`, `probe`, `top`, `doctor`, `connectors`, `failover`, `query` and `drill` without a Kubernetes cluster too.",
         epilog='Tab completion: eval "$(register-python-argcomplete kafka-platform)"',
     )
     commands = made.add_subparsers(required=True, metavar="COMMAND")
@@ -99,15 +99,16 @@ def _stack(parser: argparse.ArgumentParser, name: str = "stack", **more: Any) ->
 
 
 def _check(commands: Commands) -> None:
-    examples = "\nprod\nstacks/Pulumi.prod.yaml"
+    examples = "\nprod\nprod --cluster\nstacks/Pulumi.prod.yaml"
     parser = _command(commands, "check", "find what is wrong with stack files", examples)
     _stack(parser, "stacks", nargs="*", help="names of stacks, or paths of their files; default: all stacks")
     parser.add_argument("--all", action="store_true", help="all stacks")
+    parser.add_argument("--cluster", action="store_true", help="ask the Kubernetes cluster too, as a preview does")
 
     def run(chosen: argparse.Namespace) -> int:
         if chosen.all and chosen.stacks:
             parser.error("name stacks or say --all, not both")
-        return check(chosen.stacks)
+        return check(chosen.stacks, asks_cluster=chosen.cluster)
 
     parser.set_defaults(run=run)
 

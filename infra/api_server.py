@@ -39,6 +39,7 @@ class ApiServer:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api-server")
         self._seen: dict[tuple[str, ...], asyncio.Task[Any]] = {}
         self._all: dict[tuple[str, str], Mapping[str, Mapping[str, Any]] | None] = {}
+        self._whole: dict[tuple[str, str], Sequence[dict[str, Any]] | None] = {}
         self._kinds: dict[str, Mapping[str, Mapping[str, Any]]] = {}
         self._lock = threading.Lock()
         self._made: Connection | None = None
@@ -131,6 +132,26 @@ class ApiServer:
         except ClusterError:
             return None
 
+    def read(self, wanted: ObjectId) -> dict[str, Any] | None:
+        """An object, as `infra.outside.cluster.Cluster` says. It blocks."""
+        try:
+            served = self._kind(wanted.api_version, wanted.kind)
+            path = None if served is None else _path(wanted.api_version, served, wanted.namespace)
+            found = None if path is None else _get(self._connect(), str(wanted), f"{path}/{quote(wanted.name)}")
+        except ClusterError:
+            return None
+        return found
+
+    def read_all(self, api_version: str, kind: str) -> Sequence[dict[str, Any]] | None:
+        """All objects of a kind, as `infra.outside.cluster.Cluster` says. It blocks, once for each kind."""
+        key = (api_version, kind)
+        if key not in self._whole:
+            found = self._page_of_all(api_version, kind, None)
+            # Those in a list do not say of which kind they are.
+            about = {"apiVersion": api_version, "kind": kind}
+            self._whole[key] = None if found is None else [{**about, **each} for each in found]
+        return self._whole[key]
+
     def serves(self, api_version: str, kind: str) -> bool | None:
         """Whether there can be objects of a kind, as `infra.needed_objects.Cluster` says. It blocks."""
         try:
@@ -163,17 +184,22 @@ class ApiServer:
         return frozenset(str(each["spec"].get("storageClassName") or "") for each in page["items"] or [])
 
     def _all_metadata(self, api_version: str, kind: str) -> Mapping[str, Mapping[str, Any]] | None:
+        found = self._page_of_all(api_version, kind, _METADATA.format("List"))
+        return None if found is None else {each["metadata"]["name"]: each["metadata"] for each in found}
+
+    def _page_of_all(self, api_version: str, kind: str, form: str | None) -> Sequence[Mapping[str, Any]] | None:
+        """All objects of a kind in a form; None if there are more than MOST_NAMES, or it may not be told."""
         try:
             served = self._kind(api_version, kind)
             if served is None:
-                return {}
+                return []
             path = f"{_path(api_version, served, None)}?{urlencode({'limit': MOST_NAMES})}"
-            page = _get(self._connect(), f"all {served['name']}", path, _METADATA.format("List"))
+            page = _get(self._connect(), f"all {served['name']}", path, form)
         except ClusterError:
             return None
         if page is None or page["metadata"].get("continue"):
             return None
-        return {each["metadata"]["name"]: each["metadata"] for each in page["items"] or []}
+        return page["items"] or []
 
     def _kind(self, api_version: str, kind: str) -> Mapping[str, Any] | None:
         """What the API server says of a kind; None if it does not serve it."""

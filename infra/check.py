@@ -1,4 +1,4 @@
-"""`python -m infra check` and `schema`: stack files checked without an engine or a cluster."""
+"""`python -m infra check` and `schema`: stack files checked without an engine and, unless asked for, without a cluster."""
 
 import json
 import os
@@ -9,8 +9,13 @@ from pathlib import Path
 from kafka_platform.kafka.protocols import Engine
 
 from infra import neighbours
+from infra.api_server import ApiServer
 from infra.capabilities import CAPABILITIES
 from infra.capabilities.capability import Stack
+from infra.kubeconfig import check_there
+from infra.kubernetes_version import check_cluster
+from infra.needed_objects import check_needed
+from infra.outside.check import check_outside
 from infra.policies import violations
 from infra.rules import Level
 from infra.settings.faults import SettingsError
@@ -31,12 +36,13 @@ KEYS_HEADING = "## All keys\n"
 """What follows in the documentation is made by `python -m infra schema`."""
 
 
-def check(stacks: Sequence[str], folder: Path = STACKS) -> int:
+def check(stacks: Sequence[str], folder: Path = STACKS, *, asks_cluster: bool = False) -> int:
     """Prints what is wrong with the stacks' files, or one line for each that is right; all of the folder if none is named.
 
     Args:
         stacks: names of stacks, or paths of their files.
         folder: where files of stacks are that are given by name.
+        asks_cluster: whether each stack's Kubernetes cluster is asked too, as a preview would do.
 
     Returns:
         1 if anything is wrong, otherwise 0.
@@ -46,7 +52,7 @@ def check(stacks: Sequence[str], folder: Path = STACKS) -> int:
     if not names:
         print(f"{_shown(folder)}: no stack files: write Pulumi.<stack>.yaml")
         return 1
-    return max(_check_one(file_of(name, folder), named=bool(named)) for name in names)
+    return max(_check_one(file_of(name, folder), named=bool(named), asks_cluster=asks_cluster) for name in names)
 
 
 def file_of(stack: str, folder: Path) -> Path:
@@ -56,7 +62,7 @@ def file_of(stack: str, folder: Path) -> Path:
     return path.absolute() if is_path else stack_file(stack, folder)
 
 
-def _check_one(file: Path, *, named: bool) -> int:
+def _check_one(file: Path, *, named: bool, asks_cluster: bool) -> int:
     if not named and is_blank(file):
         print(f"{_shown(file)}: no settings yet, only what `pulumi stack init` writes")
         return 0
@@ -70,7 +76,10 @@ def _check_one(file: Path, *, named: bool) -> int:
         return 1
     broken = violations(settings)
     mandatory = [each for each in broken if each.level is Level.MANDATORY]
-    if mandatory:
+    contradiction = _contradiction(settings, file.stem.removeprefix("Pulumi.")) if asks_cluster else ""
+    if contradiction:
+        print(f"{_shown(file)}: {_coloured(contradiction, _RED)}")
+    elif mandatory:
         violated = _count(len(mandatory), "violation")
         print(f"{_shown(file)}: {_coloured(violated, _RED)} of the policies for {settings.environment.value}")
     else:
@@ -83,7 +92,23 @@ def _check_one(file: Path, *, named: bool) -> int:
     for line in (*map(str, broken), *(f"advice: {fault}" for fault in advised)):
         is_advice = line.startswith("advice: ")
         print(f"  {_coloured('advice', _YELLOW)}{line.removeprefix('advice')}" if is_advice else f"  {line}")
-    return 1 if mandatory else 0
+    return 1 if mandatory or contradiction else 0
+
+
+def _contradiction(settings: Settings, stack: str) -> str:
+    """What the stack's Kubernetes cluster lacks, or has that contradicts the file; empty if it takes the stack."""
+    try:
+        check_there(settings.kubernetes, os.environ)
+        api_server = ApiServer(settings.kubernetes.kubeconfig, settings.kubernetes.context)
+        if api_server.version() is None:
+            return "kubernetes: the cluster does not answer: correct kubernetes.context, or check without --cluster"
+        check_cluster(settings, api_server)
+        check_needed(settings, api_server)
+        # Whatever deploys it: Pulumi's organization and the project are not known here.
+        check_outside(settings, api_server, lambda mark: mark.rpartition("/")[2] == stack)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def summary(settings: Settings) -> str:

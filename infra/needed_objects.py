@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from kafka_platform.cluster.embedded.listeners import RouteVersion
 from kafka_platform.kube.manifests import Manifest
 from kafka_platform.kube.object_id import ObjectId
+from kafka_platform.kube.routes import RouteVersion
 from kafka_platform.values.words import suggest
 from pydantic.alias_generators import to_camel
 
 from infra.capabilities import made_namespaces, rendered
+from infra.capabilities.gateway import GATEWAY
 from infra.capabilities.operators import INSTALLED
 from infra.settings.core import Core
 
@@ -123,16 +124,26 @@ def missing_kinds(settings: Core, objects: Sequence[Manifest], cluster: Cluster)
 def missing_routes(objects: Sequence[Manifest], cluster: Cluster) -> Iterator[str]:
     """A sentence for each kind of the Gateway API that the stack uses, and the cluster does not serve."""
     group = "gateway.networking.k8s.io"
-    used = {(each["apiVersion"], each["kind"]) for each in objects if each["apiVersion"].startswith(f"{group}/")}
-    for api_version, kind in sorted(used):
+    used = {
+        (
+            each["apiVersion"],
+            each["kind"],
+            _VERSION_OF_CALLERS if each["metadata"].get("name") == GATEWAY else _VERSION_OF_BROKERS,
+        )
+        for each in objects
+        if each["apiVersion"].startswith(f"{group}/")
+    }
+    told_of: set[str] = set()
+    for api_version, kind, key in sorted(used):
         if cluster.serves(api_version, kind) is not False:
             continue
         told = f"{kind}: the cluster does not know the kind {kind} ({api_version})"
         others = [each.value for each in RouteVersion if f"{group}/{each.value}" != api_version]
         served = [each for each in others if kind == "TLSRoute" and cluster.serves(f"{group}/{each}", kind)]
         if served:
-            yield f"{told}, but serves it as {served[0]}: write kafka.listeners.external.routeVersion: {served[0]}"
-        else:
+            yield f"{told}, but serves it as {served[0]}: write {key}: {served[0]}"
+        elif told not in told_of:
+            told_of.add(told)
             yield f"{told}: {_INSTALL_ROUTES}"
     by_strimzi = [
         each
@@ -143,6 +154,7 @@ def missing_routes(objects: Sequence[Manifest], cluster: Cluster) -> Iterator[st
         yield f"TLSRoute: the cluster does not know the kind TLSRoute, which Strimzi makes for the brokers: {_INSTALL_ROUTES}"
 
 
+_VERSION_OF_CALLERS, _VERSION_OF_BROKERS = "gateway.expose.routeVersion", "kafka.listeners.external.routeVersion"
 _ROUTES_OF_STRIMZI = ("v1", "v1alpha3", "v1alpha2")
 """Versions of which its operator may know one."""
 _INSTALL_ROUTES = "install the Gateway API with it: https://gateway-api.sigs.k8s.io/guides"

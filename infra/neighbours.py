@@ -53,12 +53,12 @@ def advice(settings: Settings, file: File) -> list[Fault]:
                     "remove it there first",
                 )
                 for host, path in own.items()
-                if any(_same(host, their) for their in theirs)
+                if any(is_same(host, their) for their in theirs)
             ]
     return found
 
 
-def _same(one: str, other: str) -> bool:
+def is_same(one: str, other: str) -> bool:
     """Whether both are, or contain, one name."""
     return one == other or any(_contains(*pair) for pair in ((one, other), (other, one)))
 

@@ -12,6 +12,7 @@ from infra.capabilities import build
 from infra.kubeconfig import check_chosen, check_there
 from infra.kubernetes_version import check_cluster
 from infra.needed_objects import check_needed
+from infra.outside.check import check_outside
 from infra.rollouts.watch import Rollouts
 from infra.settings.model import Settings
 
@@ -27,13 +28,14 @@ class Platform:
 
         Raises:
             ValueError: neither says which Kubernetes cluster is meant, its kubeconfig is not there, it is too old, or it
-                lacks what the stack uses.
+                lacks what the stack uses, or has what keeps callers out.
         """
         (check_there if deploys else check_chosen)(settings.kubernetes, environment)
         api_server = ApiServer(settings.kubernetes.kubeconfig, settings.kubernetes.context)
         if deploys:
             check_cluster(settings, api_server)
             check_needed(settings, api_server)
+            check_outside(settings, api_server, lambda mark: mark == stack_mark())
         own(stack_mark(), api_server, settings.adopt)
         if deploys and not pulumi.runtime.is_dry_run():
             Rollouts(api_server).watch()

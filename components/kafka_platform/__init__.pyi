@@ -10,7 +10,6 @@ from kafka_platform.cluster.embedded.listeners import (
     Listeners as Listeners,
     LoadBalancers as LoadBalancers,
     NodePorts as NodePorts,
-    RouteVersion as RouteVersion,
     TlsRoutes as TlsRoutes,
 )
 from kafka_platform.cluster.metrics import Metrics as Metrics
@@ -121,6 +120,7 @@ from kafka_platform.kube.pod_settings import (
     Toleration as Toleration,
     TolerationEffect as TolerationEffect,
 )
+from kafka_platform.kube.routes import RouteVersion as RouteVersion
 from kafka_platform.kube.store import StoreConnection as StoreConnection
 from kafka_platform.levels.spec import LatencyLevel as LatencyLevel, Level as Level
 from kafka_platform.light.component import (

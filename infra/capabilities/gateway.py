@@ -1,35 +1,30 @@
 """The HTTP gateway of a stack."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import kafka_platform
 from kafka_platform.cluster.embedded.listeners import NodePorts
 from kafka_platform.cluster.strimzi.listeners import Authentication
-from kafka_platform.gateway.controllers import IngressController
 from kafka_platform.gateway.exposure import (
     Exposure,
-    GatewayApiExposure,
-    IngressExposure,
-    LoadBalancerExposure,
-    NodePortExposure,
 )
 from kafka_platform.gateway.logins import check_logins
 from kafka_platform.gateway.monitoring import source
 from kafka_platform.gateway.objects import objects
 from kafka_platform.gateway.settings import GatewaySettings, url
-from kafka_platform.gateway.spec import GatewaySpec
+from kafka_platform.gateway.spec import GatewaySpec, HttpGatewayTls
 from kafka_platform.kafka.entities import Login
 from kafka_platform.kafka.protocols import Engine, SaslMechanism
 from kafka_platform.kafka.secrets import Urls
-from kafka_platform.values.checks import NODE_PORTS
 from kafka_platform.values.forms import shared
 from kafka_platform.values.later import plain
-from pydantic import Field, model_validator
+from kafka_platform.values.words import Path
 from pydantic.alias_generators import to_camel
 
 from infra.capabilities.capability import Capability, Deployment, Needs, Placed, Rendered, Scrape, Stack
+from infra.capabilities.exposed import GatewayExposure
 from infra.capabilities.registry import Registry, connection_for
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known, declare
@@ -37,103 +32,11 @@ from infra.settings.kafka import Kafka
 from infra.settings.listeners import Expose
 from infra.settings.relations.brokers import PLAIN_WAYS, is_counted
 from infra.settings.relations.declared import no_topic
-from infra.settings.section import Section
 
 SCHEMA_READER = "http-gateway"
 """Its user of the schema registry."""
 GATEWAY = "gateway"
 """Name of the HTTP gateway in its namespace: `http://gateway.<namespace>.svc`."""
-
-
-class GatewayExposure(Section):
-    """How callers outside Kubernetes reach the HTTP gateway: nodePort, loadBalancer, gatewayClass, gateway or ingressClass."""
-
-    node_port: int | None = Field(
-        default=None,
-        json_schema_extra={"minimum": NODE_PORTS.start, "maximum": NODE_PORTS.stop - 1, "examples": [30080]},
-    )
-    """A port of every machine of the Kubernetes cluster, 30000 to 32767."""
-    load_balancer: LoadBalancerExposure | None = None
-    """A cloud load balancer; may be left empty."""
-    gateway_class: str | None = None
-    """GatewayClass of the Gateway API: creates a Gateway, with `host` and `certificate`."""
-    gateway: str | None = Field(default=None, json_schema_extra={"examples": ["public", "infra/public"]})
-    """An existing Gateway of the Gateway API, as `name` or `namespace/name`, with `host`."""
-    listener: str | None = None
-    """With `gateway`: name of its listener, one with TLS. Required: a listener of plain HTTP could serve it otherwise."""
-    ingress_class: str | None = None
-    """IngressClass: creates an Ingress, with `host`."""
-    controller: IngressController | None = None
-    """With `ingressClass`: its controller, which is told to serve `host` with TLS alone and to leave streams open. Default:
-    the one that the class is named after; required if its name does not say it."""
-    host: str | None = Field(default=None, json_schema_extra={"examples": ["data.example.com"]})
-    """With gatewayClass, gateway and ingressClass: the host name that callers use. Required."""
-    certificate: str | None = None
-    """Secret of the type kubernetes.io/tls in the platform's namespace, valid for `host`. Required with gatewayClass;
-    default with ingressClass: the controller's own."""
-    port: int | None = Field(default=None, json_schema_extra={"minimum": 1, "maximum": 65535, "examples": [8443]})
-    """With gatewayClass: port of the created Gateway. Controllers whose Service leads to other ports of their pods may want
-    the pods': Traefik's chart 8443. Default: 443."""
-    annotations: Mapping[str, str] = {}
-    """Annotations of the created Gateway or Ingress, for its controller and for cert-manager. Default: none."""
-
-    @model_validator(mode="after")
-    def _check(self) -> "GatewayExposure":
-        given = [key for key in _FITTING if getattr(self, key) is not None]
-        if not given:
-            return self  # said by the relations, unless there was one that is at fault
-        if len(given) > 1:
-            raise ValueError(f"{' and '.join(map(to_camel, given))} exclude each other: keep one of them")
-        for name in ("host", "listener", "certificate", "port", "annotations", "controller"):
-            if getattr(self, name) and name not in _FITTING[given[0]]:
-                owners = " or ".join(to_camel(key) for key, fitting in _FITTING.items() if name in fitting)
-                raise ValueError(
-                    f"{name}: cannot be combined with {to_camel(given[0])}: remove the key, or write {owners}"
-                )
-        if self.host is None and "host" in _FITTING[given[0]]:
-            raise ValueError("host: missing: write the name by which callers come, such as data.example.com")
-        self.exposure()
-        return self
-
-    def exposure(self) -> Exposure:
-        """The exposure as the component takes it. Raises `ValueError` that names the invalid field."""
-        host = self.host or ""
-        if self.node_port is not None:
-            try:
-                return Exposure(node_port=NodePortExposure(port=self.node_port))
-            except ValueError as error:
-                raise ValueError(str(error).replace("port:", "node_port:", 1)) from None
-        if self.ingress_class is not None:
-            ingress = IngressExposure(
-                host=host,
-                ingress_class=self.ingress_class,
-                controller=self.controller,
-                certificate=self.certificate,
-                annotations=self.annotations,
-            )
-            return Exposure(ingress=ingress)
-        if self.gateway_class is None and self.gateway is None:
-            return Exposure(load_balancer=self.load_balancer)
-        route = GatewayApiExposure(
-            host=host,
-            gateway_class=self.gateway_class,
-            certificate=self.certificate,
-            port=self.port,
-            gateway=self.gateway,
-            listener=self.listener,
-            annotations=self.annotations,
-        )
-        return Exposure(gateway_api=route)
-
-
-_FITTING: Mapping[str, tuple[str, ...]] = {
-    "node_port": (),
-    "load_balancer": (),
-    "gateway_class": ("host", "certificate", "port", "annotations"),
-    "gateway": ("host", "listener"),
-    "ingress_class": ("host", "certificate", "annotations", "controller"),
-}
-"""The kinds of exposure, each with its keys."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +59,19 @@ class Gateway(GatewaySpec):
             outside=None if host is None else f"https://{host}",
         )
 
+    @property
+    def reads_passwords(self) -> bool:
+        """Whether its pods mount passwords of users."""
+        return self.anonymous is not None or (self.tls is not None and bool(self.tls.users))
+
+    def _tls(self, settings: Core) -> HttpGatewayTls | None:
+        """TLS at the pods, with the Secrets of the users who are known by their certificates."""
+        if self.tls is None or not self.tls.users:
+            return self.tls
+        given = self.tls.user_secrets
+        secrets = {user: settings.secret_of(user, given.get(user)) for user in self.tls.users}
+        return replace(self.tls, user_secrets={user: each for user, each in secrets.items() if each is not None})
+
     def values(self, settings: Core) -> dict[str, Any]:
         """Its fields as a program writes them; if access is restricted, the tenants' pods may call too."""
         tenants = settings.tenant_namespaces if self.client_namespaces else set[str]()
@@ -163,6 +79,7 @@ class Gateway(GatewaySpec):
         pods = settings.pod_settings.with_own(self.pod_settings)
         own = {
             "anonymous_secret": settings.secret_of(self.anonymous, self.anonymous_secret),
+            "tls": self._tls(settings),
             "expose": self.exposure(),
             "client_namespaces": callers,
             "pod_settings": pods,
@@ -221,7 +138,7 @@ class HttpGateway(Capability[Gateway]):
             )
         yield from _callers(settings, section, known)
         yield from _enforced(settings, section, known)
-        yield from _anonymous(settings, section, known)
+        yield from _known_users(settings, section, known)
         yield from _taken_port(kafka, section, is_counted(settings, known))
         yield from _taken_host(kafka, section)
         if kafka.engine is Engine.STRIMZI and known("kafka", "pools") and kafka.pools:
@@ -243,7 +160,7 @@ class HttpGateway(Capability[Gateway]):
         yield from placed.named(GATEWAY, objects(gateway))
 
     def build(self, section: Gateway, deployment: Deployment) -> None:
-        """Depends on the users, if callers without credentials are one of them: its password is read."""
+        """Depends on the users, if callers without passwords are some of them: theirs are read."""
         settings = deployment.settings
         args = kafka_platform.HttpGatewayArgs(
             **section.values(settings),
@@ -252,7 +169,7 @@ class HttpGateway(Capability[Gateway]):
             spread=settings.kafka.spread,
             runtime_image=settings.runtime_image,
         )
-        options = deployment.options("entities") if section.anonymous is not None else deployment.options()
+        options = deployment.options("entities") if section.reads_passwords else deployment.options()
         gateway = kafka_platform.HttpGateway(GATEWAY, args, options)
         deployment.gateway_url = gateway.url
         deployment.outputs["gateway"] = {"url": gateway.url, "service": gateway.service}
@@ -289,7 +206,7 @@ def _callers(settings: Core, gateway: Gateway, known: Known) -> Iterator[Fault]:
         )
     except ValueError as error:
         field, _, message = str(error).partition(": ")
-        yield Fault(path=("gateway", to_camel(field)), message=message)
+        yield Fault(path=("gateway", *map(to_camel, field.split("."))), message=message)
 
 
 def _enforced(settings: Core, gateway: Gateway, known: Known) -> Iterator[Fault]:
@@ -311,22 +228,35 @@ def _enforced(settings: Core, gateway: Gateway, known: Known) -> Iterator[Fault]
             )
 
 
-def _anonymous(settings: Core, gateway: Gateway, known: Known) -> Iterator[Fault]:
-    name = gateway.anonymous
-    if name is None or not settings.manages_entities or not known("tenants"):
+def _known_users(settings: Core, gateway: Gateway, known: Known) -> Iterator[Fault]:
+    """Users whose passwords the gateway has to have."""
+    if not settings.manages_entities or not known("tenants"):
         return
+    if gateway.anonymous is not None:
+        yield from _without_password(settings, gateway.anonymous, ("gateway", "anonymous"))
+    for name in () if gateway.tls is None else gateway.tls.users:
+        path = ("gateway", "tls", "users")
+        user = settings.users.get(name)
+        if user is not None and user.auth is not Login.SCRAM:
+            message = f"{name!r} has no password, and the gateway logs in to Kafka with it: use a user with auth: scram"
+            yield Fault(path=path, message=message)
+        else:
+            yield from _without_password(settings, name, path)
+
+
+def _without_password(settings: Core, name: str, path: Path) -> Iterator[Fault]:
     user = settings.users.get(name)
     if user is None:
         fix = declare("tenants", settings.users)
-        yield Fault(path=("gateway", "anonymous"), message=f"{name!r} is not a user of this file: {fix}")
+        yield Fault(path=path, message=f"{name!r} is not a user of this file: {fix}")
     elif user.keeps_password:
         yield Fault(
-            path=("gateway", "anonymous"),
+            path=path,
             message=f"{name!r} is adopted with its password, which is not known here: raise its passwordVersion, or use another",
         )
     elif user.namespace != settings.namespace:
         yield Fault(
-            path=("gateway", "anonymous"),
+            path=path,
             message=f"the Secret of {name!r} is delivered to namespace {user.namespace!r}, and the gateway is in "
             f"{settings.namespace!r}: use a user of a tenant without a namespace",
         )

@@ -6,7 +6,7 @@ from dataclasses import fields
 from enum import Enum
 from typing import Any
 
-from kafka_platform.cluster.embedded.listeners import Listeners, LoadBalancers, NodePorts, RouteVersion, TlsRoutes
+from kafka_platform.cluster.embedded.listeners import Listeners, LoadBalancers, NodePorts, TlsRoutes
 from kafka_platform.cluster.strimzi.listeners import (
     Authentication,
     BrokerAccess,
@@ -19,6 +19,7 @@ from kafka_platform.cluster.strimzi.listeners import (
 )
 from kafka_platform.cluster.tls_routes import BrokerTlsRoutes
 from kafka_platform.kube.balancers import TrafficPolicy
+from kafka_platform.kube.routes import RouteVersion
 from pydantic import Field, model_validator
 
 from infra.settings.section import SecretName, Section

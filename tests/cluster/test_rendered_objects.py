@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from kafka_platform.cluster.embedded import objects as embedded
 from kafka_platform.cluster.embedded.files import BrokerSettings
-from kafka_platform.cluster.embedded.listeners import Listeners, LoadBalancers, NodePorts, RouteVersion, TlsRoutes
+from kafka_platform.cluster.embedded.listeners import Listeners, LoadBalancers, NodePorts, TlsRoutes
 from kafka_platform.cluster.embedded.settings import EmbeddedSettings
 from kafka_platform.cluster.nodes import Resources
 from kafka_platform.cluster.spec import ClusterSpec
@@ -16,6 +16,7 @@ from kafka_platform.entities import provisioner
 from kafka_platform.entities.settings import EntitySettings
 from kafka_platform.kafka.connection import KafkaConnection
 from kafka_platform.kafka.entities import Deletion, Topic, User
+from kafka_platform.kube.routes import RouteVersion
 
 from tests.cluster.objects import dry_run, own_namespace, warn_of_pods
 from tests.gateway_api import GATEWAY_API, TLS_ROUTES

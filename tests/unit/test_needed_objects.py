@@ -177,6 +177,18 @@ def test_routes_of_another_version_are_named(monkeypatch: pytest.MonkeyPatch) ->
     assert faults({"kafka": {"listeners": {**ROUTES, "external": external}}}, cluster) == []
 
 
+def test_the_gateways_routes_of_another_version_are_named_by_its_own_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    tls = {"certificate": "pods", "clientAuthority": "callers"}
+    expose = {"gatewayClass": "traefik", "host": "a.example.com", "passthrough": True}
+    cluster = Known("Namespace/streaming", "Secret/streaming/pods", "Secret/streaming/callers", "GatewayClass/traefik")
+    served = {("v1", "Gateway"), ("v1alpha2", "TLSRoute")}
+    monkeypatch.setattr(
+        cluster, "serves", lambda api_version, kind: (api_version.partition("/")[2], kind) in served, raising=True
+    )
+    [line] = faults({"gateway": {"tls": tls, "expose": expose}}, cluster)
+    assert line.endswith("but serves it as v1alpha2: write gateway.expose.routeVersion: v1alpha2")
+
+
 def test_who_may_not_look_is_not_refused() -> None:
     cluster = Known()
     cluster.allowed = False

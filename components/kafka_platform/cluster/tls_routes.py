@@ -8,12 +8,11 @@ import re
 from dataclasses import MISSING, dataclass
 
 from kafka_platform.kube.manifests import Manifest, metadata
+from kafka_platform.kube.routes import GROUP
 from kafka_platform.values.forms import Spec, formed, named
 from kafka_platform.values.later import Input
 from kafka_platform.values.names import check_gateway, check_subdomain
 from kafka_platform.values.ranges import within
-
-GROUP = "gateway.networking.k8s.io"
 
 
 def _check_node_hosts(host: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import MISSING, dataclass
 
 from kafka_platform.gateway.controllers import IngressController, check_encrypted, controller_of
 from kafka_platform.kube.balancers import TrafficPolicy
+from kafka_platform.kube.routes import RouteVersion
 from kafka_platform.values.checks import NODE_PORTS, check_field, check_source_ranges
 from kafka_platform.values.forms import Spec, formed, mapping, named
 from kafka_platform.values.free_maps import check_annotations
@@ -56,16 +57,26 @@ class GatewayApiExposure(Spec):
     listener: str | None = named(check_subdomain, "listener name")
     """Name of the listener of that Gateway, one with TLS. Required with `gateway`: without it each listener whose host fits
     would serve it, also one of plain HTTP."""
+    passthrough: bool = False
+    """Whether the Gateway passes TLS through to the pods, which then need `tls`: callers' certificates reach the gateway itself, and
+    the controller sees neither passwords nor records. An existing listener needs the protocol TLS and the mode Passthrough. Default
+    false: the Gateway terminates TLS."""
+    route_version: RouteVersion | None = None
+    """With `passthrough`: version of the TLSRoute. Default: v1, which Gateway API 1.5 and newer serve."""
     annotations: Mapping[str, Input[str]] = mapping(check_annotations)
     """Annotations of the created Gateway, for its controller and for cert-manager. Default: none."""
 
     def check(self) -> None:
-        """It either creates a Gateway, with a certificate, or names an existing one."""
+        """It either creates a Gateway, with a certificate unless TLS passes through, or names an existing one."""
+        if self.route_version is not None and not self.passthrough:
+            raise ValueError("route_version: only TLSRoutes have it: write passthrough true, or remove it")
         if (self.gateway_class is None) == (self.gateway is None):
             what = "gateway is given too: keep one of them" if self.gateway else "missing: write one, or gateway"
             raise ValueError(f"gateway_class: {what}")
         if self.gateway_class is not None:
-            if self.certificate is None:
+            if self.passthrough and self.certificate is not None:
+                raise ValueError("certificate: TLS passes through to the pods, which have their own in tls: remove it")
+            if not self.passthrough and self.certificate is None:
                 raise ValueError(
                     "certificate: missing, passwords would pass in the clear: name a Secret of kubernetes.io/tls"
                 )

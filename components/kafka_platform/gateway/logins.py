@@ -28,5 +28,9 @@ def check_logins(spec: GatewaySpec, *, login: str, tokens: bool, certificates: b
             f"anonymous: missing, clients log in with {login}, and callers cannot do that through the gateway: name the user whose "
             "certificate it presents for all of them, or use a listener with passwords or tokens"
         )
+    if (tokens or certificates) and spec.tls is not None and spec.tls.users:
+        raise ValueError(
+            f"tls.users: clients log in with {login}, and the gateway has only passwords for them: remove the key"
+        )
     if spec.anonymous is not None and spec.anonymous_secret is None:
         check_secret_of_user("anonymous", spec.anonymous)

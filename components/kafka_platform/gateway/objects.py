@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from kafka_platform.gateway.settings import COMPONENT, GatewaySettings
-from kafka_platform.gateway.spec import HttpGatewayLimits
+from kafka_platform.gateway.spec import HttpGatewayLimits, HttpGatewayTls
 from kafka_platform.gateway.ways_in import ways_in
 from kafka_platform.kafka import registry
 from kafka_platform.kafka.client_pods import (
@@ -47,6 +47,7 @@ from kafka_platform.kube.pods import (
     secret_volume,
     spread_over,
 )
+from kafka_platform.values.names import object_user
 from kafka_platform.values.units import seconds
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ _SCALE_DOWN_PERIOD_SECONDS = 60
 _CONFIG = "/etc/kafka-platform/config"
 _TLS = "/etc/kafka-platform/tls"
 _CLIENT_AUTHORITY = "/etc/kafka-platform/client-authority"
+_USERS = "/etc/kafka-platform/users"
 _ANONYMOUS = "/etc/kafka-platform/anonymous"
 
 
@@ -122,6 +124,10 @@ def gateway_json(settings: GatewaySettings, namespace: str, registry_url: str | 
             "key": f"{_TLS}/tls.key",
             "clientAuthority": f"{_CLIENT_AUTHORITY}/ca.crt" if settings.spec.tls.client_authority else None,
         }
+        if settings.spec.tls.users:
+            content["tls"]["users"] = {
+                user: f"{_USERS}/{object_user(user)}" for user in sorted(settings.spec.tls.users)
+            }
     if settings.spec.anonymous is not None and not settings.connection.client_certificates:
         content["anonymous"] = {"username": settings.spec.anonymous, "passwordFile": f"{_ANONYMOUS}/password"}
     if settings.registry is not None:
@@ -316,11 +322,22 @@ def _mounts(settings: GatewaySettings) -> list[Manifest]:
         mounts.append({"mountPath": _TLS, "name": "tls", "readOnly": True})
         if settings.spec.tls.client_authority is not None:
             mounts.append({"mountPath": _CLIENT_AUTHORITY, "name": "client-authority", "readOnly": True})
+        if settings.spec.tls.users:
+            mounts.append({"mountPath": _USERS, "name": "users", "readOnly": True})
     if settings.spec.anonymous is not None:
         mounts.append({"mountPath": _ANONYMOUS, "name": "anonymous", "readOnly": True})
     if settings.registry is not None:
         mounts += registry.mounts(settings.registry)
     return [*mounts, *ca_mounts(settings.connection)]
+
+
+def _passwords(tls: HttpGatewayTls) -> Manifest:
+    """The passwords of the users who are known by their certificates, each in a file."""
+    sources = [
+        {"secret": {"items": [{"key": "password", "path": object_user(user)}], "name": tls.secret_of(user)}}
+        for user in sorted(tls.users)
+    ]
+    return {"name": "users", "projected": {"sources": sources}}
 
 
 def _volumes(settings: GatewaySettings) -> list[Manifest]:
@@ -332,6 +349,8 @@ def _volumes(settings: GatewaySettings) -> list[Manifest]:
         volumes.append(secret_volume("tls", settings.spec.tls.certificate, "tls.crt", "tls.key"))
         if settings.spec.tls.client_authority is not None:
             volumes.append(secret_volume("client-authority", settings.spec.tls.client_authority, "ca.crt"))
+        if settings.spec.tls.users:
+            volumes.append(_passwords(settings.spec.tls))
     if settings.anonymous_secret is not None:
         volumes.append(login_volume(settings.connection, settings.anonymous_secret, "anonymous"))
     if settings.registry is not None:

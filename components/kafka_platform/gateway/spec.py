@@ -11,6 +11,7 @@ from kafka_platform.values.forms import (
     Compute,
     Spec,
     formed,
+    mapping,
     memory_of,
     named,
     names,
@@ -20,9 +21,10 @@ from kafka_platform.values.forms import (
     wait,
 )
 from kafka_platform.values.later import Input
-from kafka_platform.values.names import check_subdomain, check_topic, check_user
+from kafka_platform.values.names import check_subdomain, check_topic, check_user, check_user_secret, user_secret
 from kafka_platform.values.ranges import within
 from kafka_platform.values.units import quantity, seconds, size_bytes
+from kafka_platform.values.words import suggest
 
 MOST_PODS = 200
 """Maximum number of pods of a gateway: each has its own connections to every broker for every caller."""
@@ -185,6 +187,22 @@ _SHARES_TRIED, _LEAST_SHARE = 64, 8
 """What such a share is counted in, and the least: what then does not fit is refused."""
 
 
+MOST_CERTIFICATE_USERS = 100
+"""Users that are known by their certificates: each has a file in every pod."""
+
+
+def _check_named_after(user: str) -> None:
+    try:
+        check_user_secret(user)
+    except ValueError as error:
+        raise ValueError(str(error).replace("secret:", "user_secrets:", 1)) from None
+
+
+def _check_user_secrets(secrets: Mapping[str, str]) -> None:
+    for secret in secrets.values():
+        check_subdomain(secret, "Secret name")
+
+
 @dataclass(frozen=True, kw_only=True)
 class HttpGatewayTls(Spec):
     """TLS terminated at the pods. The files are reloaded when the Secrets change."""
@@ -196,6 +214,33 @@ class HttpGatewayTls(Spec):
     """Secret whose key `ca.crt` is the authority that must have signed callers' certificates, which are then required
     besides a login. Pods call each other with `certificate`, so it must be signed by that authority too, and be valid
     for clients. Default: callers need no certificate."""
+    users: Sequence[str] = names(check_user)
+    """Users who need no password: a caller who sends no other credentials is the one whose name the certificate has (`CN=<user>`, and no
+    other CN), with that user's rights and quotas. The gateway mounts their passwords. Needs `client_authority`, which has to give such a
+    name to nobody else. Default: none; a certificate alone logs nobody in."""
+    user_secrets: Mapping[str, Input[str]] = mapping(_check_user_secrets)
+    """Their Secrets, in the gateway's namespace, by user. Default: `<user>-kafka`."""
+
+    def check(self) -> None:
+        """Who is known by a certificate, and by whose."""
+        if self.users and self.client_authority is None:
+            raise ValueError(
+                "users: certificates are not looked at without an authority: write client_authority, or remove users"
+            )
+        if len(self.users) > MOST_CERTIFICATE_USERS:
+            raise ValueError(f"users: {len(self.users)} are too many: name up to {MOST_CERTIFICATE_USERS}")
+        for user in self.users:
+            if ":" in user:
+                raise ValueError(f"users: {user!r} has a colon, which ends the name in a login: name another user")
+            if user not in self.user_secrets:
+                _check_named_after(user)
+        for user in self.user_secrets:
+            if user not in self.users:
+                raise ValueError(f"user_secrets: {user!r} is not among users: {suggest(user, self.users)}")
+
+    def secret_of(self, user: str) -> Input[str]:
+        """Name of the Secret with a user's password."""
+        return self.user_secrets.get(user) or user_secret(user)
 
 
 def memory_needed(costly: Mapping[str, int], memory: int) -> dict[str, int]:
@@ -274,10 +319,19 @@ class GatewaySpec(Spec):
                 f"use less than that, so that pods are added before callers are refused"
             )
         way_in = self.exposure()
-        if self.tls is not None and (way_in.gateway_api or way_in.ingress):
+        passes = way_in.gateway_api is not None and way_in.gateway_api.passthrough
+        if self.tls is not None and (way_in.gateway_api or way_in.ingress) and not passes:
             raise ValueError(
                 "tls: what exposes the gateway ends TLS and speaks plain HTTP with the pods: remove tls, or expose it by a "
-                "node port or load balancer"
+                "node port, a load balancer or a Gateway with passthrough"
+            )
+        if self.tls is None and passes:
+            raise ValueError(
+                "tls: missing, the Gateway passes TLS through to the pods, which have to end it: write tls, or remove passthrough"
+            )
+        if self.tls is not None and self.tls.users and "*" in self.cors:
+            raise ValueError(
+                "cors: '*' lets the pages of all sites act as the user whose certificate a browser has (tls.users): name the origins"
             )
         if self.client_namespaces and (way_in.node_port or way_in.load_balancer):
             raise ValueError(

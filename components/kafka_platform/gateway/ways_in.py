@@ -7,9 +7,10 @@ from kafka_platform.kube.balancers import balancing
 from kafka_platform.kube.manifests import Manifest, labels, metadata, service_port
 from kafka_platform.kube.objects import Object, Wait
 from kafka_platform.kube.pods import HTTP_PORT
+from kafka_platform.kube.routes import GROUP, RouteVersion
 from kafka_platform.values.units import size_bytes
 
-GATEWAY_API = "gateway.networking.k8s.io/v1"
+GATEWAY_API = f"{GROUP}/v1"
 HTTPS_PORT = 443
 
 
@@ -24,7 +25,8 @@ def ways_in(settings: GatewaySettings, entry: Object) -> list[Object]:
         return [Object(role="ingress", manifest=ingress(settings, expose.ingress), after=[entry])]
     if expose.gateway_api is None:
         return []
-    found = [Object(role="route", manifest=http_route(settings, expose.gateway_api), after=[entry])]
+    route = tls_route if expose.gateway_api.passthrough else http_route
+    found = [Object(role="route", manifest=route(settings, expose.gateway_api), after=[entry])]
     if expose.gateway_api.gateway_class is not None:
         own = gateway(settings, expose.gateway_api)
         # Without it a Gateway whose class nobody serves, or whose certificate is missing, would look deployed.
@@ -68,7 +70,9 @@ def load_balancer_service(settings: GatewaySettings, exposure: LoadBalancerExpos
 
 
 def gateway(settings: GatewaySettings, exposure: GatewayApiExposure) -> Manifest:
-    """A Gateway, which terminates TLS for the one host."""
+    """A Gateway, which terminates TLS for the one host, or passes it through."""
+    certificate = {"group": "", "kind": "Secret", "name": exposure.certificate}
+    ending: Manifest = {"certificateRefs": [certificate], "mode": "Terminate"}
     return {
         "apiVersion": GATEWAY_API,
         "kind": "Gateway",
@@ -86,11 +90,8 @@ def gateway(settings: GatewaySettings, exposure: GatewayApiExposure) -> Manifest
                     "hostname": exposure.host,
                     "name": "https",
                     "port": exposure.port or HTTPS_PORT,
-                    "protocol": "HTTPS",
-                    "tls": {
-                        "certificateRefs": [{"group": "", "kind": "Secret", "name": exposure.certificate}],
-                        "mode": "Terminate",
-                    },
+                    "protocol": "TLS" if exposure.passthrough else "HTTPS",
+                    "tls": {"mode": "Passthrough"} if exposure.passthrough else ending,
                 }
             ],
         },
@@ -99,24 +100,16 @@ def gateway(settings: GatewaySettings, exposure: GatewayApiExposure) -> Manifest
 
 def http_route(settings: GatewaySettings, exposure: GatewayApiExposure) -> Manifest:
     """Leads the host's requests to the Service."""
-    namespace, name = exposure.gateway_name
-    parent: Manifest = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name or settings.name}
-    if namespace is not None:
-        parent["namespace"] = namespace
-    if exposure.listener is not None:
-        parent["sectionName"] = exposure.listener
     return {
         "apiVersion": GATEWAY_API,
         "kind": "HTTPRoute",
         "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
         "spec": {
             "hostnames": [exposure.host],
-            "parentRefs": [parent],
+            "parentRefs": [_parent(settings, exposure)],
             "rules": [
                 {
-                    "backendRefs": [
-                        {"group": "", "kind": "Service", "name": settings.name, "port": settings.port, "weight": 1}
-                    ],
+                    "backendRefs": [_backend(settings)],
                     "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
                     # Streams are open for hours; some implementations end every answer after 15 s unless told not to.
                     "timeouts": {"request": "0s"},
@@ -124,6 +117,35 @@ def http_route(settings: GatewaySettings, exposure: GatewayApiExposure) -> Manif
             ],
         },
     }
+
+
+def tls_route(settings: GatewaySettings, exposure: GatewayApiExposure) -> Manifest:
+    """Leads connections for the host to the Service, TLS and all."""
+    version = exposure.route_version or RouteVersion.V1
+    return {
+        "apiVersion": f"{GROUP}/{version.value}",
+        "kind": "TLSRoute",
+        "metadata": metadata(settings.name, settings.namespace, labels(settings.name, COMPONENT)),
+        "spec": {
+            "hostnames": [exposure.host],
+            "parentRefs": [_parent(settings, exposure)],
+            "rules": [{"backendRefs": [_backend(settings)]}],
+        },
+    }
+
+
+def _parent(settings: GatewaySettings, exposure: GatewayApiExposure) -> Manifest:
+    namespace, name = exposure.gateway_name
+    parent: Manifest = {"group": GROUP, "kind": "Gateway", "name": name or settings.name}
+    if namespace is not None:
+        parent["namespace"] = namespace
+    if exposure.listener is not None:
+        parent["sectionName"] = exposure.listener
+    return parent
+
+
+def _backend(settings: GatewaySettings) -> Manifest:
+    return {"group": "", "kind": "Service", "name": settings.name, "port": settings.port, "weight": 1}
 
 
 def ingress(settings: GatewaySettings, exposure: IngressExposure) -> Manifest:

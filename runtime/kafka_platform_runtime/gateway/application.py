@@ -12,6 +12,7 @@ import msgspec
 
 from kafka_platform_runtime.gateway import browsers, encodings, memory, unpacking
 from kafka_platform_runtime.gateway.callers.caller import Caller
+from kafka_platform_runtime.gateway.callers.shown import ShownCertificates
 from kafka_platform_runtime.gateway.certificates import Certificates
 from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.consumers.routes import Consumers
@@ -82,6 +83,7 @@ class Gateway:
         self.in_flight = 0
         self.not_ready: str | None = None
         self.certificates: Certificates | None = None
+        self.shown_certificates = ShownCertificates(core.settings.tls)
         self.open = Connections(core.limits)
         self._schemas = core.schemas
         self._proxies = TrustedProxies(core.settings.trusted_proxies)

@@ -46,6 +46,8 @@ class Tls(Part, frozen=True):
     """Path of the private key in PEM."""
     client_authority: str | None = None
     """Path of the authority that must have signed the caller's certificate; None: callers need no certificate."""
+    users: dict[str, str] = {}
+    """By Kafka user the file with the password: a caller without other credentials is the one that the certificate names (its CN)."""
 
 
 class Anonymous(Part, frozen=True):

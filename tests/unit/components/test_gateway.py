@@ -35,10 +35,18 @@ from kafka_platform.gateway.objects import (
 )
 from kafka_platform.gateway.settings import GatewaySettings
 from kafka_platform.gateway.spec import GatewaySpec, memory_needed
-from kafka_platform.gateway.ways_in import gateway, http_route, ingress, load_balancer_service, node_port_service
+from kafka_platform.gateway.ways_in import (
+    gateway,
+    http_route,
+    ingress,
+    load_balancer_service,
+    node_port_service,
+    tls_route,
+)
 from kafka_platform.kube.balancers import TrafficPolicy
 from kafka_platform.kube.manifests import allowed_port, text_hash
 from kafka_platform.kube.objects import Wait
+from kafka_platform.kube.routes import RouteVersion
 from kafka_platform.values.units import quantity
 from kafka_platform_runtime.gateway import settings as program
 
@@ -204,6 +212,28 @@ class TestFiles:
             body_bytes=2 * 2**20, records=5, bytes=64 * 2**20, callers=7, heartbeat_seconds=1.5, drain_seconds=0
         )
 
+    def test_users_who_are_known_by_their_certificates(self) -> None:
+        tls = HttpGatewayTls(
+            certificate="t",
+            client_authority="c",
+            users=["till", "A b"],
+            user_secrets={"A b": "ab", "till": "till-login"},
+        )
+        full = settings(tls=tls)
+        read = msgspec.json.decode(gateway_json(full, "streaming"), type=program.Settings)
+        assert read.tls is not None
+        folder = "/etc/kafka-platform/users"
+        assert sorted(read.tls.users) == ["A b", "till"]
+        assert read.tls.users["till"] == f"{folder}/till"
+        pod = stateful_set(full, "hash")["spec"]["template"]["spec"]
+        [volume] = [each for each in pod["volumes"] if each["name"] == "users"]
+        sources = {each["secret"]["name"]: each["secret"]["items"] for each in volume["projected"]["sources"]}
+        assert sources["till-login"] == [{"key": "password", "path": "till"}]
+        [item] = sources["ab"]
+        assert read.tls.users["A b"] == f"{folder}/{item['path']}"
+        [mount] = [each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "users"]
+        assert mount == {"mountPath": folder, "name": "users", "readOnly": True}
+
     def test_every_file_that_is_named_is_mounted(self) -> None:
         from dataclasses import replace
 
@@ -323,6 +353,33 @@ class TestExposure:
             "parentRefs"
         ]
         assert "namespace" not in parent
+
+    def test_a_gateway_that_passes_tls_through(self) -> None:
+        way = GatewayApiExposure(host="data.example.com", gateway_class="envoy", passthrough=True)
+        expose = Exposure(gateway_api=way)
+        found = {each.kind: each for each in objects(settings(tls=TLS, expose=expose))}
+        assert "HTTPRoute" not in found
+        [listener] = found["Gateway"].manifest["spec"]["listeners"]
+        assert (listener["protocol"], listener["tls"]) == ("TLS", {"mode": "Passthrough"})
+        route = found["TLSRoute"].manifest
+        assert route["apiVersion"] == "gateway.networking.k8s.io/v1"
+        assert route["spec"]["hostnames"] == ["data.example.com"]
+        [backend] = route["spec"]["rules"][0]["backendRefs"]
+        assert (backend["name"], backend["port"]) == ("data", 443)
+        older = GatewayApiExposure(
+            host="a.b", gateway="infra/public", listener="tls", passthrough=True, route_version=RouteVersion.V1ALPHA2
+        )
+        route = tls_route(settings(tls=TLS), older)
+        assert route["apiVersion"] == "gateway.networking.k8s.io/v1alpha2"
+        assert route["spec"]["parentRefs"] == [
+            {
+                "group": "gateway.networking.k8s.io",
+                "kind": "Gateway",
+                "name": "public",
+                "namespace": "infra",
+                "sectionName": "tls",
+            }
+        ]
 
     def test_an_ingress(self) -> None:
         exposure = IngressExposure(host="data.example.com", ingress_class="nginx", certificate="data-tls")
@@ -516,6 +573,44 @@ MISUSES: list[tuple[Callable[[], object], str]] = [
         "streams_per_caller: 1000 is more than all callers together have (10): use less",
     ),
     (lambda: HttpGatewayTls(certificate="Data TLS"), "certificate: 'Data TLS' is not a Kubernetes Secret name: use"),
+    (
+        lambda: HttpGatewayTls(certificate="a", users=["till"]),
+        "users: certificates are not looked at without an authority: write",
+    ),
+    (
+        lambda: HttpGatewayTls(certificate="a", client_authority="b", users=["a:b"]),
+        "users: 'a:b' has a colon, which ends",
+    ),
+    (
+        lambda: HttpGatewayTls(certificate="a", client_authority="b", users=["A"]),
+        "user_secrets: missing, no Secret can be",
+    ),
+    (
+        lambda: HttpGatewayTls(certificate="a", client_authority="b", users=["till"], user_secrets={"tlil": "x"}),
+        "user_secrets: 'tlil' is not among users: did you mean 'till'?",
+    ),
+    (
+        lambda: HttpGatewayTls(certificate="a", client_authority="b", users=[f"u{number}" for number in range(101)]),
+        "users: 101 are too many: name up to 100",
+    ),
+    (
+        lambda: GatewaySpec(tls=HttpGatewayTls(certificate="a", client_authority="b", users=["till"]), cors=["*"]),
+        "cors: '*' lets the pages of all sites act as the user whose certificate a browser has (tls.users): name",
+    ),
+    (
+        lambda: GatewayApiExposure(host="a.b", gateway_class="x", certificate="y", passthrough=True),
+        "certificate: TLS passes through to the pods, which have their own in tls: remove it",
+    ),
+    (
+        lambda: GatewayApiExposure(host="a.b", gateway_class="x", certificate="y", route_version=RouteVersion.V1),
+        "route_version: only TLSRoutes have it: write passthrough true, or remove it",
+    ),
+    (
+        lambda: GatewaySpec(
+            expose=Exposure(gateway_api=GatewayApiExposure(host="a.b", gateway_class="x", passthrough=True))
+        ),
+        "tls: missing, the Gateway passes TLS through to the pods, which have to end it: write tls, or",
+    ),
     (lambda: NodePortExposure(port=80), "port: 80 is out of range: use 30000 to 32767"),
     (lambda: LoadBalancerExposure(port=0), "port: 0 is out of range: use 1 to 65535"),
     (lambda: LoadBalancerExposure(source_ranges=["10.0.0.1/8"]), "source_ranges: '10.0.0.1/8' is not a network: write"),

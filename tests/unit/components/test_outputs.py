@@ -196,7 +196,7 @@ PROGRAMS: dict[str, Callable[[Late], None]] = {
     "resources": resources,
     "gateway-with-tls": gateway(
         lambda of: {"load_balancer": {"host": of("a.example.com"), "source_ranges": [of("10.0.0.0/8")], "annotations": {"example.com/a": of("x")}}},
-        tls=lambda of: {"certificate": of("tls"), "client_authority": of("clients")},
+        tls=lambda of: {"certificate": of("tls"), "client_authority": of("clients"), "users": ["till"], "user_secrets": {"till": of("till")}},
         client_namespaces=lambda of: [],
     ),
     "gateway-of-the-gateway-api": gateway(

@@ -9,6 +9,7 @@ from kafka_platform.cluster.embedded.settings import COMPONENT, EmbeddedSettings
 from kafka_platform.kube.balancers import balancing
 from kafka_platform.kube.manifests import Manifest, labels, metadata, selector, service_of, service_port
 from kafka_platform.kube.objects import Object, Wait
+from kafka_platform.kube.routes import GROUP
 
 if TYPE_CHECKING:
     from pulumi import Input
@@ -93,7 +94,7 @@ def tls_route(settings: EmbeddedSettings, routes: TlsRoutes, of: str, host: str)
     """Leads connections for one name to its Service; external-dns, where it reads routes, keeps the name in DNS."""
     name = _named(settings, of)
     return {
-        "apiVersion": f"{tls_routes.GROUP}/{routes.route_version.value}",
+        "apiVersion": f"{GROUP}/{routes.route_version.value}",
         "kind": "TLSRoute",
         "metadata": metadata(name, settings.namespace, labels(settings.name, COMPONENT)),
         "spec": {

@@ -6,10 +6,10 @@ invalid field (`partitions: 0 ...`), so that a caller can put its own path befor
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
-from enum import Enum
 
 from kafka_platform.cluster.tls_routes import BrokerTlsRoutes
 from kafka_platform.kube.balancers import TrafficPolicy
+from kafka_platform.kube.routes import RouteVersion
 from kafka_platform.values.checks import NODE_PORTS, check_field, check_node_port, check_source_ranges
 from kafka_platform.values.forms import Spec, formed, mapping, named
 from kafka_platform.values.free_maps import check_annotations
@@ -65,15 +65,6 @@ class LoadBalancers(Spec):
             raise ValueError(
                 f"host: {self.host!r} is the same for all {nodes} nodes: put {{nodeId}} in it, as in broker-{{nodeId}}.example.com"
             )
-
-
-class RouteVersion(Enum):
-    """Version of the Gateway API's kind TLSRoute: what a cluster serves, and what a controller reads."""
-
-    V1 = "v1"
-    """Since Gateway API 1.5."""
-    V1ALPHA2 = "v1alpha2"
-    """In the experimental channel up to 1.5: for controllers of before, such as Traefik 3.6."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from kafka_platform_runtime.gateway.callers.credentials import Owner
+from kafka_platform_runtime.gateway.callers.shown import Shown, ShownCertificates
 from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.errors import GatewayError, malformed
 from kafka_platform_runtime.gateway.http import encoded_headers, error_response
@@ -44,6 +45,9 @@ class CountedProtocol(HttpToolsProtocol, Accepted):
         self._in_hand = 0
         """Bytes of records that a stream is about to write."""
         self._open: Connections = self.config.app.open  # type: ignore[union-attr]
+        self._certificates: ShownCertificates = self.config.app.shown_certificates  # type: ignore[union-attr]
+        self._shown: Shown | None = None
+        """Whom the caller's certificate names."""
         self._fault: GatewayError | None = None
         """Why the current request is refused; None for what only the parser has found."""
         self.owner: Owner = ()
@@ -52,6 +56,7 @@ class CountedProtocol(HttpToolsProtocol, Accepted):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The connection was accepted and its TLS handshake is done."""
         super().connection_made(transport)
+        self._shown = self._certificates.shown(transport.get_extra_info("peercert"))
         self._open.replace(self.handshake, self)
 
     def connection_lost(self, exc: Exception | None) -> None:

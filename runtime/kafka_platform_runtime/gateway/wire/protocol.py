@@ -1,5 +1,6 @@
 """HTTP/1.1 as the gateway speaks it: uvicorn's, with bounds, and a shorter path for the most common writes."""
 
+import logging
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -18,6 +19,8 @@ from kafka_platform_runtime.gateway.wire.heads import (
     without_upgrade,
 )
 from kafka_platform_runtime.gateway.wire.sockets import BoundedSocket
+
+LOG = logging.getLogger("gateway")
 
 PIPELINED = 64
 """Maximum requests on a connection that may wait for earlier responses."""
@@ -177,6 +180,7 @@ class BoundedProtocol(CountedProtocol):
         self._head_since = None
         self._framing_bytes = 0
         self._asked_at = now()
+        self._add_shown()
         if self._may_go_direct():
             self._direct_body = b""
         else:
@@ -187,6 +191,18 @@ class BoundedProtocol(CountedProtocol):
         """A field of the head; those after the body (trailers) are ignored, as are blanks around a value."""
         if self._body_since is None:
             super().on_header(name, value.strip(b" \t"))
+
+    def _add_shown(self) -> None:
+        """Have a caller without other credentials be the user that the certificate names: what follows knows one kind of login."""
+        if self._shown is None or any(name == b"authorization" for name, _ in self.headers):
+            return
+        try:
+            authorization = self._certificates.authorization(self._shown)
+        except OSError as error:
+            LOG.error("The password of a certificate's user cannot be read: %s", error.strerror)
+            return
+        if authorization is not None:
+            self.headers.append((b"authorization", authorization))
 
     def _may_go_direct(self) -> bool:
         """Whether the head is that of a small write, and nothing else is in progress on this connection.

@@ -139,7 +139,26 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "gateway: {tls: {certificate: data-tls}, expose: {ingressClass: nginx, host: data.example.com}}",
-        "gateway.tls: what exposes the gateway ends TLS and speaks plain HTTP with the pods: remove tls, or expose it by a node port or load balancer",
+        "gateway.tls: what exposes the gateway ends TLS and speaks plain HTTP with the pods: remove tls, or expose it by a node port, a load balancer or a Gateway with passthrough",
+    ),
+    (
+        "gateway: {expose: {gatewayClass: envoy, host: a.example.com, passthrough: true}}",
+        "gateway.tls: missing, the Gateway passes TLS through to the pods, which have to end it: write tls, or remove passthrough",
+    ),
+    (
+        "gateway: {expose: {ingressClass: nginx, host: a.example.com, passthrough: true}}",
+        "gateway.expose.passthrough: cannot be combined with ingressClass: remove the key, or write gatewayClass or gateway",
+    ),
+    (
+        "gateway: {tls: {certificate: a, clientAuthority: b, users: [till]}}",
+        "gateway.tls.users: 'till' is not a user of this file: declare it under tenants",
+    ),
+    (
+        """\
+gateway: {tls: {certificate: a, clientAuthority: b, users: [till]}}
+tenants: {shop: {namespace: shop, users: {till: }}}
+""",
+        "gateway.tls.users: the Secret of 'till' is delivered to namespace 'shop', and the gateway is in 'streaming': use a user of a tenant without a namespace",
     ),
     ("gateway: {tls: {}}", "gateway.tls.certificate: missing: write the name of a Secret"),
     (
