@@ -21,6 +21,8 @@ DEAD_LETTERS = (
 """Records of each sink that went to its dead-letter topic in 15 minutes."""
 RESTARTS = "sum by (connector) (increase(connect_restarter_restarts_total{$source}[1h]))"
 """How often each connector was restarted in an hour, because it had failed."""
+WITHOUT_TASKS = "max by (connector) (connect_restarter_idle{$source})"
+"""Whether each connector runs without a task."""
 MOST_RESTARTS = 5
 """Restarts in an hour at which an alert fires: a server that is restarted, or is away for some minutes, costs one to four."""
 RESTARTS_SEEN = "max(connect_restarter_last_success_timestamp_seconds{$source})"
@@ -124,6 +126,13 @@ def _restarts() -> Row:
                 queries=[Query(expression=RESTARTS, legend="{{connector}}")],
                 bad_from=MOST_RESTARTS,
                 alerts=["ConnectorFailsAgain"],
+            ),
+            Panel(
+                title="Running without tasks",
+                description="Kafka Connect calls such a connector running, and it moves nothing.",
+                queries=[Query(expression=WITHOUT_TASKS, legend="{{connector}}")],
+                bad_from=1,
+                alerts=["ConnectorIdle"],
             ),
             Panel(
                 title="Since it last saw all connectors",

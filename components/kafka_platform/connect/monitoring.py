@@ -16,6 +16,7 @@ from kafka_platform.connect.dashboard import (
     RESTARTS_SEEN,
     SILENT_SECONDS,
     SLOTS_SEEN,
+    WITHOUT_TASKS,
     board,
     overview,
     restarts_board,
@@ -79,6 +80,14 @@ RESTARTER_ALERTS = (
         severity=Severity.WARNING,
         summary='Connector {{ $labels.connector }} failed and was restarted {{ printf "%.0f" $value }} times in an hour.',
         description="It moves records between two failures, or none at all. Its status and the workers' log say of what it fails.",
+    ),
+    Alert(
+        name="ConnectorIdle",
+        expression=f"{WITHOUT_TASKS} > 0",
+        lasting="10m",
+        severity=Severity.WARNING,
+        summary="Connector {{ $labels.connector }} is running without a task.",
+        description="It moves no records, though Kafka Connect calls it running: when it started, it found nothing to do, or was not told in time.",
     ),
     Alert(
         name="ConnectorRestarterGone",

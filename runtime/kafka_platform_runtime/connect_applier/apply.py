@@ -2,14 +2,12 @@
 
 import time
 
-from kafka_platform_runtime.connect_applier.client import Connect
+from kafka_platform_runtime.connect_applier.client import Connect, may_idle
 from kafka_platform_runtime.connect_applier.declarations import Connector, Declared
 from kafka_platform_runtime.failures import Refused, Transient
 
 PATIENCE_SECONDS = 30.0
 """How long a configuration may be refused by its plugin: it asks the database, which may have just been started."""
-_MAY_IDLE = "mirror.MirrorCheckpointConnector"
-"""It has no task as long as none of its consumer groups has committed anything."""
 _IDLE = {
     "org.apache.kafka.connect.mirror.MirrorSourceConnector": ": no topic of these is at its source, or it may not see any there: the "
     "workers' log says of what it fails"
@@ -95,7 +93,7 @@ class Applier:
         if status is None:
             raise Transient(f"connector {name}: Kafka Connect does not report its state yet")
         plugin = connector.config.get("connector.class", "")
-        if status.is_as(connector.state, may_idle=plugin.endswith(_MAY_IDLE)):
+        if status.is_as(connector.state, may_idle=may_idle(connector.config)):
             return
         if status.failure is None:
             self._turn(connector, status.state)

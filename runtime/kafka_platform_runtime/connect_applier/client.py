@@ -10,6 +10,8 @@ from kafka_platform_runtime.json_client import JsonClient, plain, reason
 
 TIMEOUT_SECONDS = 95.0
 """Kafka Connect answers within 90 seconds, which a validation that waits for a database may take."""
+_MAY_IDLE = "mirror.MirrorCheckpointConnector"
+"""It has no task as long as none of its consumer groups has committed anything."""
 _VERBS = {"running": "resume", "paused": "pause", "stopped": "stop"}
 
 
@@ -119,6 +121,11 @@ class Connect:
         if status in (404, 408, 409, 425, 429) or status >= 500:
             raise Transient(f"{where}Kafka Connect answers {status}: {reason(answer)}")
         raise Refused([f"{where}Kafka Connect answers {status}: {reason(answer)}"])
+
+
+def may_idle(config: Mapping[str, str]) -> bool:
+    """Whether a connector of this configuration may run without a task."""
+    return config.get("connector.class", "").endswith(_MAY_IDLE)
 
 
 def _path(name: str) -> str:

@@ -20,7 +20,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kafka_platform_runtime.connect_applier.client import Connect, Status
+from kafka_platform_runtime.connect_applier.client import Connect, Status, may_idle
 from kafka_platform_runtime.connect_restarter.page import Page
 from kafka_platform_runtime.connect_restarter.restarts import FIRST_SECONDS, LONGEST_SECONDS, Restarts
 from kafka_platform_runtime.failures import Refused, Transient
@@ -100,6 +100,7 @@ class Looking:
                 status = self._connect.status(name)
                 if status is None:
                     continue
+                self._page.idle(name, is_idle=self._is_idle(name, status))
                 if status.state in ("PAUSED", "STOPPED"):
                     idle.add(name)
                 else:
@@ -112,6 +113,10 @@ class Looking:
         if troubles:
             raise Transient(troubles[0])
         self._page.succeeded()
+
+    def _is_idle(self, name: str, status: Status) -> bool:
+        """Whether it moves nothing, though Kafka Connect says that it is running."""
+        return status.state == "RUNNING" and not status.tasks and not may_idle(self._connect.config(name) or {})
 
     def _judge(self, name: str, status: Status) -> None:
         if not self._restarts.is_due(name, time.monotonic(), failed=status.failure is not None):

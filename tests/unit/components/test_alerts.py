@@ -246,6 +246,7 @@ UNDER_MIN_ISR = "kafka_server_replicamanager_underminisrpartitioncount"
 SHOPS = {"connector": "shop"}
 CONNECT_UP = 'up{namespace="streaming",connect="connect",pod="connect-0"}'
 RESTARTS = 'connect_restarter_restarts_total{namespace="streaming",restarter="connect-restarter",connector="shop"}'
+WITHOUT_TASKS = 'connect_restarter_idle{namespace="streaming",restarter="connect-restarter",connector="shop"}'
 RESTARTS_SEEN = 'connect_restarter_last_success_timestamp_seconds{namespace="streaming",restarter="connect-restarter"}'
 SLOT = 'connect_slots_{}{{namespace="streaming",slots="connect-slots",connector="shop"}}'
 
@@ -559,6 +560,14 @@ CASES = [
     ),
     # Its database was away for three minutes.
     Case(alert="ConnectorFailsAgain", measured={RESTARTS: "0x5 2 3x60"}, at="30m"),
+    Case(
+        alert="ConnectorIdle",
+        measured={WITHOUT_TASKS: "0x5 1x30"},
+        at="18m",
+        summary="Connector shop is running without a task.",
+        labels=SHOPS,
+    ),
+    Case(alert="ConnectorIdle", measured={WITHOUT_TASKS: "1x8 0x30"}, at="18m"),
     Case(
         alert="ConnectorRestarterGone",
         measured={RESTARTS_SEEN: "0+60x5 300x30"},

@@ -62,6 +62,10 @@ class Fake(Connect):
             raise found
         return found
 
+    def config(self, name: str) -> dict[str, str] | None:
+        package = "org.apache.kafka.connect.mirror"
+        return {"connector.class": f"{package}.Mirror{'Checkpoint' if name == 'offsets' else 'Source'}Connector"}
+
     def restart(self, name: str) -> None:
         if name == "busy":
             raise Transient("connector busy: Kafka Connect answers 409: a rebalance is in process")
@@ -101,6 +105,30 @@ def test_it_shows_what_dashboards_and_alerts_ask_for() -> None:
     _, page = look({"well": status()})
     shown = {line.partition("{")[0].partition(" ")[0] for line in page.text.decode().splitlines() if line[:1] != "#"}
     assert asked("connect_restarter_") <= shown
+
+
+def test_one_that_runs_without_a_task_is_shown_and_left_alone() -> None:
+    without = Status(state="RUNNING", tasks=[], failure=None)
+    stopped = Status(state="STOPPED", tasks=[], failure=None)
+    connect, page = look({"mirror": without, "offsets": without, "stopped": stopped, "well": status()})
+    assert connect.restarted == []
+    lines = page.text.decode().splitlines()
+    shown = sorted(each for each in lines if each.startswith("connect_restarter_idle"))
+    assert shown == [
+        'connect_restarter_idle{connector="mirror"} 1.0',
+        'connect_restarter_idle{connector="offsets"} 0.0',
+        'connect_restarter_idle{connector="stopped"} 0.0',
+        'connect_restarter_idle{connector="well"} 0.0',
+    ]
+
+
+def test_what_is_gone_is_no_longer_shown() -> None:
+    connect, page = Fake({"mirror": Status(state="RUNNING", tasks=[], failure=None)}), Page()
+    looking = Looking(connect, Restarts(), page)
+    looking.once()
+    connect.states = {"well": status()}
+    looking.once()
+    assert b"mirror" not in page.text
 
 
 def test_one_that_cannot_be_restarted_holds_up_no_other(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,10 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from kafka_platform import Topic
 from kafka_platform.mirror.spec import Naming
+from kafka_platform_runtime.connect_applier.client import Connect
+from kafka_platform_runtime.connect_restarter.__main__ import Looking
+from kafka_platform_runtime.connect_restarter.page import Page
+from kafka_platform_runtime.connect_restarter.restarts import Restarts
 
 from tests.connect_process import LocalConnect
 from tests.harness import eventually
@@ -61,6 +65,46 @@ def test_a_source_that_is_slow_while_the_mirror_starts_costs_it_no_tasks(stack: 
     write(source, 2)
     eventually("it mirrors what is new", lambda: numbers_in(here) == {1, 2}, 120)
     assert "timed out running task: loading" not in worker.log, tasks(mirror.connect)
+
+
+def test_a_mirror_without_tasks_is_seen_and_looks_again_when_it_was_paused(stack: ExitStack, tmp_path: Path) -> None:
+    jars = needed_jars()
+    source = stack.enter_context(SlowKafka(jars=jars, heap="512m"))
+    here = stack.enter_context(LocalKafka(jars=jars, heap="512m"))
+    spec = mirror_of(source, "first")
+    declare(source, tmp_path, spec, {TOPIC: Topic(partitions=PARTITIONS)})
+    mirror = Mirror.started(spec, here, stack)
+    [worker] = mirror.connect.members
+    api = Connect(f"http://127.0.0.1:{worker.port}")
+    page = Page()
+    looking = Looking(api, Restarts(), page)
+
+    def idle() -> bool:
+        looking.once()
+        return b'connect_restarter_idle{connector="mirror"} 1.0' in page.text
+
+    assert not idle()
+    config = api.config("mirror")
+    assert config is not None
+    source.held = {METADATA: 4, DESCRIBE_TOPIC_PARTITIONS: 4}
+    # So that the source is too slow for it, as with ours after ten minutes.
+    api.put("mirror", config | {"admin.timeout.ms": "1000"})
+    eventually("it has asked its source", lambda: worker.log.count(LOADED) == 2, 240)
+    source.held = {}
+    looked = worker.log.count(REFRESHED)
+    eventually("it has looked for new topics three times", lambda: worker.log.count(REFRESHED) >= looked + 3, 120)
+    assert idle(), tasks(mirror.connect)
+    assert "kafka_mirror_fetches_total{" not in mirror.connect.metrics(worker)
+
+    api.turn("mirror", "paused")
+    eventually("it is paused", lambda: (found := api.status("mirror")) is not None and found.state == "PAUSED")
+    api.turn("mirror", "running")
+    eventually(
+        "it has tasks again", lambda: (found := api.status("mirror")) is not None and found.is_as("running"), 120
+    )
+    assert not idle()
+    write(source, 1)
+    eventually("it mirrors", lambda: numbers_in(here) == {1}, 120)
 
 
 def test_two_mirrors_of_everything_copy_no_copies(stack: ExitStack, tmp_path: Path) -> None:
