@@ -16,6 +16,7 @@ from kafka_platform.gateway.objects import objects
 from kafka_platform.gateway.settings import GatewaySettings
 from kafka_platform.gateway.spec import GatewaySpec, HttpGatewayPods, HttpGatewayResources, HttpGatewayTls
 from kafka_platform.kafka.connection import KafkaConnection
+from kafka_platform.kube.balancers import TrafficPolicy
 
 from tests.cluster.objects import dry_run, own_namespace, warn_of_pods
 from tests.gateway_api import GATEWAY_API
@@ -30,6 +31,7 @@ EXPOSURES = {
             port=8443,
             host="data.example.com",
             source_ranges=["203.0.113.0/24", "2001:db8::/32"],
+            external_traffic_policy=TrafficPolicy.LOCAL,
             annotations={"a": "b"},
         )
     ),

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.instance import load, state_folder
 from tests.e2e.conftest import MakeStack
-from tests.harness import PATIENCE, Stack, client_pod, in_pod, kubectl
+from tests.harness import PATIENCE, Stack, client_pod, eventually, get, in_pod, kubectl
 from tests.logins import Authority
 from tests.outside import balancer, native_client, needed_edge
 
@@ -21,8 +21,8 @@ NAMES = [f"kafka.{NAMESPACE}.svc", f"*.kafka-nodes.{NAMESPACE}.svc", "*.kafka.te
 RECORDS = 2_000
 
 
-def platform(machine: str) -> dict[str, Any]:
-    external = {"expose": "loadBalancer", "host": BROKER_HOST, "sourceRanges": [f"{machine}/32"]}
+def platform(machine: str, **more: str) -> dict[str, Any]:
+    external = {"expose": "loadBalancer", "host": BROKER_HOST, "sourceRanges": [f"{machine}/32"], **more}
     return {
         "namespace": NAMESPACE,
         "createNamespace": False,
@@ -122,3 +122,40 @@ def test_only_the_source_ranges_are_let_in(addresses: dict[str, str]) -> None:
         "-c",
         program.replace(to, f"kafka.{NAMESPACE}.svc").replace("9094", "9092"),
     )
+
+
+def peers(pod: str) -> set[str]:
+    """The addresses from which connections to the external port of a broker come."""
+    program = """
+import socket
+for name in ("/proc/net/tcp", "/proc/net/tcp6"):
+    for line in open(name).readlines()[1:]:
+        _, local, remote, state = line.split()[:4]
+        if local.endswith(":2386") and state == "01":
+            print(socket.inet_ntoa(bytes.fromhex(remote.partition(":")[0][-8:])[::-1]))
+"""
+    return set(in_pod(NAMESPACE, pod, "python3", "-c", program, container="health").split())
+
+
+@pytest.mark.long
+def test_with_the_policy_local_brokers_see_who_connects(stack: Stack, addresses: dict[str, str]) -> None:
+    """Also through the machine that runs the broker alone, which a real load balancer finds out by its health checks."""
+    instance = load(state_folder())
+    assert instance is not None
+    to = addresses[BROKER_HOST.format(nodeId=0)]
+    pods = {each: get("pod", f"kafka-{each}", NAMESPACE) for each in range(BROKERS)}
+    started = pods[0]["status"]["startTime"]
+    stack.write(platform(instance.host, externalTrafficPolicy="Local"))
+    stack.up()
+    assert get("pod", "kafka-0", NAMESPACE)["status"]["startTime"] == started, "no broker restarts for it"
+    route = ["ip", "route", "replace", f"{to}/32", "via", pods[0]["status"]["hostIP"]]
+    subprocess.run(route, check=True)
+    try:
+        with socket.create_connection((to, 9094), timeout=PATIENCE * 20):
+            eventually("the broker sees this machine", lambda: instance.host in peers("kafka-0"))
+        other = next(each for each in pods.values() if each["status"]["hostIP"] != pods[0]["status"]["hostIP"])
+        subprocess.run([*route[:-1], other["status"]["hostIP"]], check=True)
+        with pytest.raises((TimeoutError, ConnectionError)):
+            socket.create_connection((to, 9094), timeout=5).close()
+    finally:
+        subprocess.run(["ip", "route", "del", f"{to}/32"], check=True)
