@@ -139,13 +139,13 @@ class LocalRegistry:
             self.process = None
 
     def get(self, path: str, user: str | None = None, *, port: int | None = None) -> tuple[int, Any]:
-        """The status and the content of an answer; 0 if there is none."""
+        """The status and the content of an answer; 0 and the reason if there is none."""
         return self.ask("GET", path, user, port=port)
 
     def ask(
         self, method: str, path: str, user: str | None = None, content: Any = None, *, port: int | None = None
     ) -> tuple[int, Any]:
-        """The status and the content of an answer; 0 if there is none."""
+        """The status and the content of an answer; 0 and the reason if there is none."""
         body = content if isinstance(content, bytes) or content is None else json.dumps(content).encode()
         address = f"http://127.0.0.1:{port or self.port}{path}"
         request = urllib.request.Request(address, body, {"Content-Type": "application/json"}, method=method)
@@ -157,8 +157,8 @@ class LocalRegistry:
                 return answer.status, _read(answer.read())
         except urllib.error.HTTPError as error:
             return error.code, _read(error.read())
-        except OSError:
-            return 0, None
+        except OSError as error:
+            return 0, str(error)
 
     def admin(self, method: str, path: str, content: Any = None) -> tuple[int, Any]:
         """The answer to the user that registers what is declared; the path is one of the clients' API."""

@@ -87,8 +87,12 @@ class Stream:
     def group(self, program: str) -> str:
         return self.topic(f"{program}-group")
 
-    def start(self, program: str, **variables: str) -> "Running":
-        """A program with the variables and files that the platform gives a worker."""
+    def start(self, program: str, session: int = 45_000, **variables: str) -> "Running":
+        """A program with the variables and files that the platform gives a worker.
+
+        Its group gives it up after `session` ms: a member that a busy machine stops for longer than that
+        does its last second of work again.
+        """
         group = self.group(program)
         contents: dict[str, dict[str, Any]] = {
             "KAFKA_LIBRDKAFKA_CONFIG": self.kafka.client(),
@@ -97,7 +101,7 @@ class Stream:
                 "enable.auto.commit": "false",
                 "group.id": group,
                 "partition.assignment.strategy": "cooperative-sticky",
-                "session.timeout.ms": 6000,
+                "session.timeout.ms": session,
             },
             "KAFKA_LIBRDKAFKA_PRODUCER_CONFIG": {
                 "acks": "all",
@@ -266,8 +270,10 @@ def test_readings_reach_both_readers(stream: Stream) -> None:
 @pytest.mark.long
 def test_members_that_come_and_go_lose_nothing(stream: Stream) -> None:
     """Of each group one member is replaced in peace and one is killed, while readings are written."""
+    session = 6_000
     readers = {
-        name: [stream.start(name, WINDOW="1s"), stream.start(name, WINDOW="1s")] for name in ("alerts", "minutes")
+        name: [stream.start(name, session, WINDOW="1s"), stream.start(name, session, WINDOW="1s")]
+        for name in ("alerts", "minutes")
     }
     for name in readers:
         stream.wait_for_members(name, 2)
@@ -278,12 +284,12 @@ def test_members_that_come_and_go_lose_nothing(stream: Stream) -> None:
         # Whoever leaves is gone at once: nobody waits until its session ends.
         stream.wait_for_members(name, 1)
         assert stream.kafka.left_by_themselves(stream.group(name)) == [True]
-        members.append(stream.start(name, WINDOW="1s"))
+        members.append(stream.start(name, session, WINDOW="1s"))
     stream.wait_for_more_readings(800)
     for name, members in readers.items():
         killed = members.pop(0)
         killed.kill()
-        members.append(stream.start(name, WINDOW="1s"))
+        members.append(stream.start(name, session, WINDOW="1s"))
     stream.wait_for_more_readings(800)
     writer.stop()
     for name in readers:

@@ -255,8 +255,15 @@ def exposed() -> Iterator[dict[str, float]]:
             always(lambda: consumer.consume(100, 1)),
             always(lambda: write(own, 1000, 100)),
         ):
-            eventually("the broker holds back whoever is over a quota", lambda: is_limited(scraped(port)))
-            yield scraped(port)
+            # The very answer that shows it: a writer that pauses is forgotten.
+            seen: list[dict[str, float]] = []
+
+            def held_back() -> bool:
+                seen[:] = [scraped(port)]
+                return is_limited(seen[0])
+
+            eventually("the broker holds back whoever is over a quota", held_back)
+            yield seen[0]
 
 
 def shape(series: str) -> str:

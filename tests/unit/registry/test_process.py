@@ -9,6 +9,7 @@ from kafka_platform.registry.objects import API
 from kafka_platform.registry.spec import REGISTRAR
 
 from tests.dashboards import asked
+from tests.harness import eventually
 from tests.kafka_process import LocalKafka
 from tests.registry_process import USERS, LocalRegistry
 
@@ -109,4 +110,6 @@ def test_what_it_acknowledged_is_there_after_it_is_killed_and_in_a_second_one(
 )
 def test_hostile_requests_of_a_developer_leave_it_at_work(registry: LocalRegistry, body: bytes) -> None:
     registry.ask("POST", f"{API}/subjects/hostile-value/versions", "orders-api", body)
-    assert registry.get(f"{API}/subjects", "reader")[0] == 200
+    eventually("it answers a reader", lambda: registry.get(f"{API}/subjects", "reader")[0] == 200)
+    assert registry.process is not None
+    assert registry.process.poll() is None

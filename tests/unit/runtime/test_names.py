@@ -17,6 +17,12 @@ from kafka_platform_runtime.provisioner.cluster import Cluster
 NOWHERE = "kafka.nowhere.invalid"
 
 
+@pytest.fixture(autouse=True)
+def own_lookups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lookup outlives its question: one of another test must not answer this one's."""
+    monkeypatch.setattr(names, "_UNDER_WAY", {})
+
+
 @pytest.fixture
 def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """No DNS server answers; the names that were asked for."""
@@ -26,7 +32,7 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     def look_up(name: str, *_: Any) -> list[Any]:
         asked.append(name)
         over.wait(60)
-        return []
+        raise OSError("the test is over")
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     yield asked
