@@ -1,8 +1,8 @@
 """Which tests run when.
 
 `make test` has one real case of every part, and every attack and misuse. A test marked `pytest.mark.long` proves a
-guarantee once more (for another engine, fault or step of a life) at the cost of minutes; `make test-long` runs those
-too, and others with more records.
+guarantee once more (for another engine, fault, format or step of a life) at the cost of a deployment or of minutes;
+`make test-long` runs those too, and others with more records.
 """
 
 import os

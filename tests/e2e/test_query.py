@@ -192,6 +192,7 @@ def test_counts_and_groups_agree_with_what_was_written(stack: Stack) -> None:
     assert rows(stack, "select * from accounts", HOSTILE) == [["of the bank"]]
 
 
+@pytest.mark.long
 def test_topics_with_a_schema_join_those_without_one(stack: Stack) -> None:
     invoices = 'registry.topics."invoices-paid"'
     assert rows(
@@ -209,6 +210,7 @@ def test_topics_with_a_schema_join_those_without_one(stack: Stack) -> None:
     assert rows(stack, "select count(*) from registry.topics.ledger", HOSTILE) == [[INVOICES]]
 
 
+@pytest.mark.long
 def test_rows_are_a_table_or_csv_and_move_no_cursor(stack: Stack) -> None:
     done = query(stack, "select id, customer from orders order by id", "alice", "--rows", "2")
     assert done.stdout.splitlines() == ["id  customer", "--  --------", " 0  c0", " 1  c1"]
@@ -332,6 +334,7 @@ def test_what_it_shows_is_what_its_alerts_and_panels_ask_for(stack: Stack) -> No
     assert asked("query_engine_")
 
 
+@pytest.mark.long
 def test_many_queries_in_a_row_end_no_pod(stack: Stack) -> None:
     password = password_of("alice-kafka", SHOP)
     with forwarded(NAMESPACE, "deployment/query-engine", 8080) as address:

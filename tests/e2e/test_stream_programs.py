@@ -15,6 +15,7 @@ from tests.harness import ROOT, Stack, client_pod, eventually, get, in_pod, kube
 from tests.s3_process import needed_versitygw
 from tests.sandbox_cache import needed_layer
 
+pytestmark = pytest.mark.long
 NAMESPACE = "e2e-stream-programs"
 JOB: dict[str, Any] = {
     "image": "totals-e2e:1",

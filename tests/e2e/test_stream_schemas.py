@@ -19,6 +19,7 @@ from tests.harness import ROOT, Stack, client_pod, eventually, forwarded, get, i
 from tests.s3_process import needed_versitygw
 from tests.sandbox_cache import needed_layer
 
+pytestmark = pytest.mark.long
 NAMESPACE = "e2e-stream-schemas"
 FOLDER = ROOT / "stacks" / NAMESPACE
 ORDERS = 500

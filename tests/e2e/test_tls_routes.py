@@ -14,6 +14,7 @@ from tests.harness import PATIENCE, Stack, get, kubectl
 from tests.logins import Authority
 from tests.outside import balancer, native_client, needed_edge
 
+pytestmark = pytest.mark.long
 NAMESPACE = "e2e-tls-routes"
 BROKER_HOST = "broker-{nodeId}.routes.test"
 BROKERS = 3

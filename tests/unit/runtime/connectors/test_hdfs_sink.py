@@ -72,6 +72,7 @@ def seen(kafka: LocalKafka, hdfs: Hdfs, connector: LocalConnector) -> str:
     return f"missing {len(missing)}: {missing[:5]}, twice {len(twice)}: {twice[:5]}\n{connector.log}"
 
 
+@pytest.mark.long
 def test_each_record_is_in_one_file_when_both_are_killed_and_what_is_refused_is_a_dead_letter(
     quick_kafka: LocalKafka, hdfs: Hdfs, tmp_path: Path
 ) -> None:
