@@ -230,7 +230,7 @@ class LocalConnect:
         """The status and the content of an answer; 0 if there is none."""
         request = urllib.request.Request(f"http://127.0.0.1:{worker.port}{path}", method=method)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -240,7 +240,7 @@ class LocalConnect:
     @staticmethod
     def metrics(worker: Worker) -> str:
         """What Prometheus reads of it."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{worker.metrics_port}/metrics", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{worker.metrics_port}/metrics", timeout=60) as answer:
             return str(answer.read().decode())
 
     def apply(self, **more: str) -> tuple[int, str]:
@@ -274,7 +274,7 @@ def records(kafka: LocalKafka, topic: str) -> list[tuple[bytes | None, bytes | N
     consumer = Consumer(
         kafka.client() | {"group.id": "test", "isolation.level": "read_committed", "enable.partition.eof": True}
     )
-    partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
+    partitions = consumer.list_topics(topic, timeout=60).topics[topic].partitions
     consumer.assign([TopicPartition(topic, each, 0) for each in partitions])
     found: list[tuple[bytes | None, bytes | None]] = []
     ends = 0

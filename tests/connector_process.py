@@ -21,7 +21,7 @@ from tests.kafka_process import LocalKafka, needed_jars
 from tests.ports import free_ports
 from tests.unit.runtime.hurried import hurried
 
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 240.0
 SESSION_SECONDS = 2.0
 """After a kill, the next process gets the partitions after as long."""
 HEADER = "__connect.errors."
@@ -106,7 +106,7 @@ class LocalConnector:
         self.kill()
         self.start()
 
-    def terminate(self, seconds: float = 20.0) -> int:
+    def terminate(self, seconds: float = 120.0) -> int:
         """Have it end by itself; its exit code."""
         assert self.process is not None
         self.process.terminate()
@@ -145,7 +145,7 @@ def make_topics(kafka: LocalKafka, *names: str, partitions: int = 3, **config: s
     settings = {name.replace("_", "."): value for name, value in config.items()}
     for made in admin.create_topics([NewTopic(name, partitions, 1, config=settings) for name in names]).values():
         made.result()
-    eventually(lambda: set(names) <= set(admin.list_topics(timeout=10).topics), "the topics")
+    eventually(lambda: set(names) <= set(admin.list_topics(timeout=60).topics), "the topics")
 
 
 def write(kafka: LocalKafka, topic: str, records: Iterable[tuple[str | None, bytes | None]]) -> None:
@@ -161,8 +161,8 @@ def read(kafka: LocalKafka, topic: str) -> list[Message]:
     consumer = Consumer(kafka.client() | {"group.id": "none", "enable.auto.commit": "false", "log_level": 0})
     found: list[Message] = []
     try:
-        for partition in consumer.list_topics(topic, timeout=10).topics[topic].partitions:
-            end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)[1]
+        for partition in consumer.list_topics(topic, timeout=60).topics[topic].partitions:
+            end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=60)[1]
             consumer.assign([TopicPartition(topic, partition, 0)])
             at = 0
             while at < end:

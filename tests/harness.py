@@ -24,7 +24,7 @@ from sandbox.pins import RUNTIME_IMAGE
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = Path(__file__).parent / "clients"
-PATIENCE = 3
+PATIENCE = 4
 """How many times as long as on an idle machine something may take before a test gives up waiting for it."""
 KUBECTL_SECONDS = 900
 """What takes longer hangs: the programs that tests run by kubectl say how long they take, which is less."""

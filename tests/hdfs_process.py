@@ -99,7 +99,7 @@ class Hdfs:
 
         def is_up() -> bool:
             try:
-                with urllib.request.urlopen(f"{url}/webhdfs/v1/?op=LISTSTATUS&user.name={SUPERUSER}", timeout=10):
+                with urllib.request.urlopen(f"{url}/webhdfs/v1/?op=LISTSTATUS&user.name={SUPERUSER}", timeout=60):
                     return True
             except OSError:
                 return False
@@ -147,7 +147,7 @@ class Hdfs:
     def _bean(self, name: str) -> dict[str, Any]:
         url = f"{self.url}/jmx?qry=Hadoop:service=NameNode,name={name}"
         try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
+            with urllib.request.urlopen(url, timeout=60) as answer:
                 beans = json.loads(answer.read())["beans"]
         except OSError:
             return {}
@@ -166,7 +166,7 @@ class Hdfs:
         query = urlencode({"op": operation, "user.name": user} | {k.replace("_", "."): v for k, v in more.items()})
         request = urllib.request.Request(f"{self.url}/webhdfs/v1{path}?{query}", method=method)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 body = answer.read()
         except (OSError, urllib.error.HTTPError):
             return None

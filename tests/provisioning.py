@@ -88,7 +88,7 @@ class Bench:
 
     @property
     def topics(self) -> set[str]:
-        return set(self.admin.list_topics(timeout=10).topics)
+        return set(self.admin.list_topics(timeout=60).topics)
 
     @property
     def ledger(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-SECONDS = 120.0
+SECONDS = 240.0
 _ANY: Any = None
 EVERY_RULE = AclBindingFilter(
     ResourceType.ANY, _ANY, ResourcePatternType.ANY, _ANY, _ANY, AclOperation.ANY, AclPermissionType.ANY
@@ -23,9 +23,9 @@ EVERY_RULE = AclBindingFilter(
 def add_rules(admin: AdminClient, *rules: AclBinding) -> None:
     """Create ACLs, and wait until the broker's authorizer has them: the controller tells it a moment later."""
     for done in admin.create_acls(list(rules)).values():
-        done.result(30)
+        done.result(120)
     until = time.monotonic() + SECONDS
-    while missing := set(map(_key, rules)) - set(map(_key, admin.describe_acls(EVERY_RULE).result(30))):
+    while missing := set(map(_key, rules)) - set(map(_key, admin.describe_acls(EVERY_RULE).result(120))):
         assert time.monotonic() < until, f"the broker does not have {missing}"
         time.sleep(0.05)
 

@@ -46,7 +46,7 @@ def test_applies_all_kinds_and_then_has_nothing_to_do(bench: Bench) -> None:
     assert re.match(r"done: 2 topics created, 2 users created; 0 unchanged; [\d.]+ s$", bench.apply())
     # Right afterwards, without a pause: everything must be there for whoever starts now.
     assert bench.write("writer", PASSWORD, "orders") is None
-    described = bench.admin.list_topics(timeout=10).topics
+    described = bench.admin.list_topics(timeout=60).topics
     assert len(described["orders"].partitions) == 6
     assert bench.configs("orders")["retention.ms"] == "3600000"
     assert bench.acls("reader") == {
@@ -136,7 +136,7 @@ def test_adds_partitions_and_refuses_to_remove_them_without_touching_anything(be
     bench.apply()
     bench.files = {"topic.orders": topic(5)}
     assert bench.apply().startswith("done: 1 topic changed")
-    assert len(bench.admin.list_topics(timeout=10).topics["orders"].partitions) == 5
+    assert len(bench.admin.list_topics(timeout=60).topics["orders"].partitions) == 5
     bench.files = {"topic.orders": topic(3), "topic.innocent": topic(), "user.writer": {"acls": WRITER}}
     bench.passwords = {"writer": PASSWORD}
     code, message = bench.run()
@@ -476,7 +476,7 @@ def test_on_three_nodes_topics_are_replicated_and_every_broker_knows_them(
     bench.apply()
     for node in three_nodes.members:
         admin = AdminClient({**three_nodes.client(), "bootstrap.servers": f"127.0.0.1:{node.client_port}"})
-        found = admin.list_topics(timeout=10).topics
+        found = admin.list_topics(timeout=60).topics
         assert [len(partition.replicas) for partition in found["orders"].partitions.values()] == [3] * 6
         assert len(found[LEDGER_TOPIC].partitions[0].replicas) == 3
     assert bench.write("writer", PASSWORD, "orders") is None
@@ -521,8 +521,8 @@ def test_a_broker_is_ready_only_while_it_answers_and_is_in_sync(three_nodes: Loc
 def test_brokers_that_come_late_are_waited_for(three_nodes: LocalKafka, tmp_path: Path) -> None:
     bench = Bench(kafka=three_nodes, folder=tmp_path, owner="late")
     three_nodes.stop_node(2)
-    until = time.monotonic() + 60
-    while len(bench.admin.list_topics(timeout=10).brokers) == 3 and time.monotonic() < until:
+    until = time.monotonic() + 240
+    while len(bench.admin.list_topics(timeout=60).brokers) == 3 and time.monotonic() < until:
         time.sleep(0.3)
     bench.files = {"topic.late": topic(3, 3)}
     timer = threading.Timer(3, three_nodes.start_node, [2])

@@ -120,7 +120,7 @@ def test_a_client_outside_the_cluster(stack: Stack, node_address: str) -> None:
         }
     )
     producer.produce("red-data", b"from outside", on_delivery=lambda error, _: errors.append(error))
-    producer.flush(25)
+    producer.flush(120)
     assert errors == [None]
 
 

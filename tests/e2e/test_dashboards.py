@@ -108,7 +108,7 @@ EMPTY: Mapping[str, str] = {
 
 def asked(prometheus: str, path: str, **parameters: str) -> list[dict[str, Any]]:
     url = f"{prometheus}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
-    with urllib.request.urlopen(url, timeout=30) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
     return found
 

@@ -32,7 +32,7 @@ settings = connection()
 producer = Producer(settings)
 reading = json.dumps({{"device": "d", "reading": "1", "celsius": {HOT}, "at": int(time.time() * 1000)}})
 producer.produce("readings", key="d", value=reading)
-assert producer.flush(30) == 0
+assert producer.flush(120) == 0
 consumer = Consumer({{**settings, "group.id": "operator", "auto.offset.reset": "earliest"}})
 consumer.subscribe(["alerts"])
 until = time.monotonic() + 120

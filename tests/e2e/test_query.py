@@ -110,7 +110,7 @@ config = dict(line.split("=", 1) for line in Path("/etc/kafka-client/librdkafka.
 producer = Producer(config | {"acks": "all"})
 for topic in ("Invoices-paid", "ledger"):
     request = urllib.request.Request(f"{url}/subjects/{topic}-value/versions/latest", headers={"Authorization": "Basic " + login})
-    latest = json.load(urllib.request.urlopen(request, timeout=20))
+    latest = json.load(urllib.request.urlopen(request, timeout=60))
     schema = fastavro.parse_schema(json.loads(latest["schema"]))
     for n in range(count):
         row = {"orderId": n, "total": n % 100 + 0.5, "note": None if n % 2 else "it's", "state": "PAID",
@@ -299,7 +299,7 @@ def test_a_login_that_is_none_is_refused(stack: Stack) -> None:
         stop = urllib.request.Request(f"{address}/v1/info/state", b'"SHUTTING_DOWN"', method="PUT")
         stop.add_header("Content-Type", "application/json")
         with pytest.raises(urllib.error.HTTPError, match="403"):
-            urllib.request.urlopen(stop, timeout=30)
+            urllib.request.urlopen(stop, timeout=60)
 
 
 def test_no_password_is_in_what_it_shows(stack: Stack) -> None:
@@ -327,7 +327,7 @@ def test_its_kafka_user_reads_what_its_users_read_and_writes_nothing(stack: Stac
 def test_what_it_shows_is_what_its_alerts_and_panels_ask_for(stack: Stack) -> None:
     with (
         forwarded(NAMESPACE, "deployment/query-engine", 9404) as address,
-        urllib.request.urlopen(f"{address}/metrics", timeout=30) as answer,
+        urllib.request.urlopen(f"{address}/metrics", timeout=60) as answer,
     ):
         text = answer.read().decode()
     assert asked("query_engine_") <= set(re.findall(r"^(query_engine_\w+)", text, re.MULTILINE))

@@ -148,7 +148,7 @@ def test_its_user_reads_and_writes_what_is_declared_and_nothing_else(stack: Stac
 producer = Producer(config | {{"acks": "all", "message.timeout.ms": 20000}})
 for topic in ("private", "orders"):
     producer.produce(topic, b"x", callback=lambda error, _: print("ok" if error is None else error.name()))
-    producer.flush(30)
+    producer.flush(120)
 try:
     other = Producer(config | {{"transactional.id": "stream-other.totals"}})
     other.init_transactions(30)

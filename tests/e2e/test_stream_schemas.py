@@ -97,7 +97,7 @@ from confluent_kafka import Producer
 url, login, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 config = dict(line.split("=", 1) for line in Path("/etc/kafka-client/librdkafka.conf").read_text().splitlines() if "=" in line)
 request = urllib.request.Request(url + "/subjects/orders-value/versions/latest", headers={"Authorization": "Basic " + login})
-latest = json.load(urllib.request.urlopen(request, timeout=20))
+latest = json.load(urllib.request.urlopen(request, timeout=60))
 schema = fastavro.parse_schema(json.loads(latest["schema"]))
 producer = Producer(config | {"acks": "all"})
 for n in range(count):
@@ -207,9 +207,9 @@ def test_what_is_written_has_the_schema_of_its_topic(stack: Stack) -> None:
     with forwarded(NAMESPACE, "deployment/schema-registry", 8080) as address:
         place = f"{address}/{url.split('/', 3)[3]}/subjects/copies-value/versions"
         headers = {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
-        versions = json.load(urllib.request.urlopen(urllib.request.Request(place, headers=headers), timeout=30))
+        versions = json.load(urllib.request.urlopen(urllib.request.Request(place, headers=headers), timeout=60))
         latest = json.load(
-            urllib.request.urlopen(urllib.request.Request(f"{place}/latest", headers=headers), timeout=30)
+            urllib.request.urlopen(urllib.request.Request(f"{place}/latest", headers=headers), timeout=60)
         )
     assert versions == [1]
     assert {value[:10] for value, _ in found} == {f"00{latest['id']:08x}"}

@@ -100,7 +100,7 @@ def asked(path: str, pod: str = "totals-0") -> tuple[int, dict[str, Any]]:
     program = (
         "import json, urllib.request, urllib.error\n"
         "try:\n"
-        f" answer = urllib.request.urlopen('http://{pod}.totals-pods.{SHOP}.svc:8080{path}', timeout=10)\n"
+        f" answer = urllib.request.urlopen('http://{pod}.totals-pods.{SHOP}.svc:8080{path}', timeout=60)\n"
         "except urllib.error.HTTPError as error:\n"
         " answer = error\n"
         "print(json.dumps([answer.status, json.load(answer)]))"
@@ -181,7 +181,7 @@ class TestKilled:
             "topic, answers = 'totals-app-totals-changelog', []\n"
             "producer = Producer({**options, 'message.timeout.ms': 15000})\n"
             "producer.produce(topic, b'x', b'customer 7', on_delivery=lambda error, _: answers.append(error.name()))\n"
-            "producer.flush(30)\n"
+            "producer.flush(120)\n"
             "consumer = Consumer({**options, 'group.id': 'totals-apps'})\n"
             "consumer.subscribe([topic])\n"
             "print(answers[0], consumer.poll(30).error().name())\n"

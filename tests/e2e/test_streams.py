@@ -236,7 +236,7 @@ producer = Producer(config | {{"acks": "all", "message.timeout.ms": 20000}})
 told = []
 for topic in sys.argv[1:]:
     producer.produce(topic, b"x", callback=lambda error, _: told.append("ok" if error is None else error.name()))
-    producer.flush(30)
+    producer.flush(120)
 print(*told)
 """
     said = in_pod(NAMESPACE, "impostor", "python3", "-c", tried, "private", "views")
@@ -278,7 +278,7 @@ def test_what_its_pods_show_is_what_its_alerts_and_panels_ask_for(stack: Stack) 
         target = f"deployment/stream-minutes-{part}"
         with (
             forwarded(NAMESPACE, target, 9404) as address,
-            urllib.request.urlopen(f"{address}/metrics", timeout=30) as answer,
+            urllib.request.urlopen(f"{address}/metrics", timeout=60) as answer,
         ):
             text = answer.read().decode()
         shown |= set(re.findall(r"^(flink_\w+)", text, re.MULTILINE))

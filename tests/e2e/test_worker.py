@@ -24,7 +24,7 @@ action, topic, group = sys.argv[1:]
 if action == "write":
     producer, answers = Producer({**options, "message.timeout.ms": 15000}), []
     producer.produce(topic, b"x", on_delivery=lambda error, _: answers.append("ok" if error is None else error.name()))
-    producer.flush(20)
+    producer.flush(120)
     print(answers[0])
 else:
     consumer = Consumer({**options, "group.id": group, "auto.offset.reset": "earliest"})
@@ -176,7 +176,7 @@ names = ("KAFKA_LIBRDKAFKA_CONFIG", "KAFKA_LIBRDKAFKA_CONSUMER_CONFIG")
 lines = [line for name in names for line in Path(os.environ[name]).read_text().splitlines()]
 consumer = Consumer(dict(line.split("=", 1) for line in lines))
 partitions = [TopicPartition(sys.argv[1], each) for each in range(int(sys.argv[2]))]
-print(json.dumps([each.offset for each in consumer.committed(partitions, timeout=20)]))
+print(json.dumps([each.offset for each in consumer.committed(partitions, timeout=60)]))
 """
 
 

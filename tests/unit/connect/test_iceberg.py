@@ -140,7 +140,7 @@ def connect(postgres: LocalPostgres, store: S3Server) -> Iterator[LocalConnect]:
         stack.callback(mending.join)
         stack.callback(ending.set)
         admin = AdminClient(kafka.client())
-        admin.create_topics([NewTopic("clicks", 1, 1)])["clicks"].result(30)
+        admin.create_topics([NewTopic("clicks", 1, 1)])["clicks"].result(120)
         code, message = started.apply()
         assert code == DONE, message
         yield started
@@ -262,11 +262,11 @@ def test_no_secret_is_in_a_topic_a_log_or_the_bucket(connect: LocalConnect, stor
 
 def test_it_logs_in_as_its_own_user_and_sees_no_other_topic(connect: LocalConnect) -> None:
     user = "connector-lake"
-    seen = AdminClient(connect.kafka.client(user, connect.password(user))).list_topics(timeout=30).topics
+    seen = AdminClient(connect.kafka.client(user, connect.password(user))).list_topics(timeout=60).topics
     assert set(seen) == {*TOPICS, "connect-control-lake", "lake-dead-letters"}
     # What it makes up the names of begins as only it may: no client of it used another login.
     admin = AdminClient(connect.kafka.client())
-    found = admin.list_consumer_groups(request_timeout=30).result()
+    found = admin.list_consumer_groups(request_timeout=60).result()
     assert found.errors == []
     groups = {each.group_id for each in found.valid}
     assert {"connect-lake", "connect-lake-coord"} <= groups
@@ -279,7 +279,7 @@ def test_a_record_that_is_no_change_becomes_a_dead_letter(connect: LocalConnect,
     producer = Producer(connect.kafka.client())
     producer.produce(TOPICS[1], b"not JSON", key=b"broken")
     producer.produce(TOPICS[1], b'{"schema": null, "payload": {"id": 7}}', key=b'{"schema": null, "payload": 7}')
-    producer.flush(30)
+    producer.flush(120)
     eventually("both are dead letters", lambda: len(records(connect.kafka, "lake-dead-letters")) == 2)
     assert len(lake.rows("customers")) == before
 
@@ -290,7 +290,7 @@ def test_values_of_other_records_are_rows_too(connect: LocalConnect, lake: Lake)
         producer.produce(
             "clicks", json.dumps({"page": f"/{number % 7}", "ms": number}).encode(), key=f"visitor-{number}"
         )
-    producer.flush(30)
+    producer.flush(120)
     eventually("all are rows", lambda: len(lake.rows("clicks")) == 100, 120)
     assert {(each["page"], each["ms"]) for each in lake.rows("clicks")} == {(f"/{n % 7}", n) for n in range(100)}
 
@@ -307,11 +307,11 @@ def trino(postgres: LocalPostgres, connect: LocalConnect, lake: Lake, store: S3S
     postgres.sql("grant select on orders, customers to reader", "shop")
     postgres.sql("grant select on iceberg_tables, iceberg_namespace_properties to reader", "catalog")
     admin = AdminClient(connect.kafka.client())
-    admin.create_topics([NewTopic("visits", 1, 1)])["visits"].result(30)
+    admin.create_topics([NewTopic("visits", 1, 1)])["visits"].result(120)
     producer = Producer(connect.kafka.client())
     for number in range(VISITS):
         producer.produce("visits", json.dumps({"customer": f"c{number % 50}"}).encode())
-    producer.flush(30)
+    producer.flush(120)
     address = f"jdbc:postgresql://127.0.0.1:{postgres.port}"
     database = {"username": "reader", "password": PASSWORD}
     with LocalTrino(

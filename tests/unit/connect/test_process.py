@@ -197,7 +197,7 @@ def test_no_secret_is_in_a_topic_an_answer_or_a_log(connect: LocalConnect) -> No
     [("connector-shop", "connect-configs"), ("connector-warehouse", "connect-offsets-shop"), ("connect", TOPIC)],
 )
 def test_a_connector_reads_nothing_that_it_did_not_declare(connect: LocalConnect, user: str, topic: str) -> None:
-    seen = AdminClient(connect.kafka.client(user, connect.password(user))).list_topics(timeout=30).topics
+    seen = AdminClient(connect.kafka.client(user, connect.password(user))).list_topics(timeout=60).topics
     assert topic not in seen
     own = {"connector-shop": "connect-offsets-shop", "connector-warehouse": TOPIC, "connect": "connect-configs"}
     assert own[user] in seen
@@ -264,7 +264,7 @@ def test_the_plugin_of_mongodb_takes_all_that_it_is_told_and_misses_only_the_ser
 def test_a_record_that_cannot_be_converted_becomes_a_dead_letter_and_holds_up_no_other(connect: LocalConnect) -> None:
     producer = Producer(connect.kafka.client())
     producer.produce(TOPIC, b"not JSON", key=b"broken")
-    producer.flush(30)
+    producer.flush(120)
     eventually(
         "it is a dead letter", lambda: records(connect.kafka, "warehouse-dead-letters") == [(b"broken", b"not JSON")]
     )
@@ -311,7 +311,7 @@ class Asked(Workers):
         address = f"http://127.0.0.1:{self.connect.members[0].port}/{path}"
         request = urllib.request.Request(address, sent, {"Content-Type": "application/json"}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             raise NoAnswerError(f"Kafka Connect answers {error.code}: {error.read()!r}", error.code) from error

@@ -106,7 +106,7 @@ class Pair:
         """Offsets of the table's topic, with those of transactions' ends."""
         consumer = Consumer(self.kafka.client() | {"group.id": "watching", "log_level": 0})
         try:
-            parts = consumer.list_topics(TOPIC, timeout=30).topics[TOPIC].partitions
+            parts = consumer.list_topics(TOPIC, timeout=60).topics[TOPIC].partitions
             return sum(consumer.get_watermark_offsets(TopicPartition(TOPIC, each), 30)[1] for each in parts)
         except KafkaException:  # a broker is away
             return 0
@@ -171,7 +171,7 @@ def restart_worker(pair: Pair) -> None:
 def restart_broker(pair: Pair) -> None:
     """The one that leads the first partition of the table's topic."""
     consumer = Consumer(pair.kafka.client() | {"group.id": "watching"})
-    leader = consumer.list_topics(TOPIC, timeout=30).topics[TOPIC].partitions[0].leader
+    leader = consumer.list_topics(TOPIC, timeout=60).topics[TOPIC].partitions[0].leader
     consumer.close()
     pair.kafka.kill_node(leader)
     time.sleep(3)

@@ -328,7 +328,7 @@ def test_what_cannot_be_read_holds_nothing_up(stream: Stream) -> None:
     producer = Producer({**stream.kafka.client(), "partitioner": "murmur2_random"})
     for value in (b"hot", b'{"celsius": 99}'):
         producer.produce(stream.topic("readings"), key=b"door", value=value)
-    assert producer.flush(30) == 0
+    assert producer.flush(120) == 0
     reader = stream.start("alerts")
     stream.wait_until_read("alerts")
     reader.stop()

@@ -155,7 +155,7 @@ LIMITED, FREE = "svc@corp", "batch"
 
 def scraped(port: int) -> dict[str, float]:
     """Every series, by its name with labels."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         lines = answer.read().decode().splitlines()
     return {each.rpartition(" ")[0]: float(each.rpartition(" ")[2]) for each in lines if not each.startswith("#")}
 

@@ -46,7 +46,7 @@ class Watched(LocalKafka):
 
     def shown(self) -> list[Series]:
         """What all brokers show."""
-        pages = (urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) for port in self.agents)
+        pages = (urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) for port in self.agents)
         return [each for page in pages for each in series_of(page.read().decode())]
 
 

@@ -130,7 +130,7 @@ class Writer:
             number += 1
             producer.poll(0)
             time.sleep(self.pause)
-        producer.flush(10)
+        producer.flush(120)
 
     def _send(self, producer: Producer, number: int) -> None:
         def told(error: object, message: Message) -> None:

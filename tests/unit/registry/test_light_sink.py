@@ -79,7 +79,7 @@ def test_avro_json_schema_and_protobuf_arrive_as_json_and_what_does_not_fit_is_a
     producer = Producer(kafka.client())
     for each in values:
         producer.produce("declared", each)
-    assert producer.flush(30) == 0
+    assert producer.flush(120) == 0
 
     login = tmp_path / "login"
     login.mkdir()

@@ -220,7 +220,7 @@ def test_a_topic_that_exists_is_refused_where_it_would_change_and_otherwise_take
         "later: declare it as it is, or write `adopt: true` to change it",
         "nothing was applied",
     ]
-    assert len(legacy.admin.list_topics(timeout=10).topics["payments"].partitions) == 2
+    assert len(legacy.admin.list_topics(timeout=60).topics["payments"].partitions) == 2
     assert legacy.configs("payments")["retention.ms"] == "86400000"
 
     legacy.files = {"topic.payments": topic(3, adopt=True), "topic.payroll": topic()}

@@ -22,7 +22,7 @@ RUNTIME = Path(listening.__file__).parent
 
 
 def status(address: str, port: int, path: str) -> int:
-    connection = http.client.HTTPConnection(address, port, timeout=10)
+    connection = http.client.HTTPConnection(address, port, timeout=60)
     try:
         connection.request("GET", path)
         return connection.getresponse().status
@@ -46,7 +46,7 @@ def probes_metrics() -> Iterator[int]:
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     yield port
-    asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(30)
+    asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(120)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()

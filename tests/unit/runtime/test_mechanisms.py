@@ -101,7 +101,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Managed]:
         cluster.folder_of_files, cluster.authority = folder, authority
         credential = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_256, 4096)
         change = UserScramCredentialUpsertion(ADMIN_USER, credential, ADMIN_PASSWORD.encode())
-        cluster.admin.alter_user_scram_credentials([change])[ADMIN_USER].result(30)
+        cluster.admin.alter_user_scram_credentials([change])[ADMIN_USER].result(120)
         yield cluster
 
 
@@ -255,7 +255,7 @@ def test_callers_of_the_gateway_are_who_kafka_takes_them_for(kafka: Managed, tmp
         change = UserScramCredentialUpsertion(
             user, ScramCredentialInfo(ScramMechanism.SCRAM_SHA_256, 4096), secret.encode()
         )
-        kafka.admin.alter_user_scram_credentials([change])[user].result(30)
+        kafka.admin.alter_user_scram_credentials([change])[user].result(120)
     variables = kafka.login(kind, "shared" if kind == "mTLS" else user, secret)
     bearer = {"authorization": f"Bearer {kafka.tokens.token(user)}"} if kind == "OAUTHBEARER" else {}
     login: dict[str, Any] = {"user": None, "headers": bearer} if kind in ("OAUTHBEARER", "mTLS") else {"user": user}
@@ -267,7 +267,7 @@ def test_callers_of_the_gateway_are_who_kafka_takes_them_for(kafka: Managed, tmp
                 "POST", f"/topics/{topic}", body, **{"secret": secret or None, **login, **changed}
             ).status
 
-        until = time.monotonic() + 60
+        until = time.monotonic() + 240
         while status(mine) != 200 and time.monotonic() < until:  # a new user is known a moment later
             time.sleep(0.2)
         assert status(mine) == 200, program.log.read_text()
@@ -339,7 +339,7 @@ def test_a_renewed_certificate_is_shown_from_then_on(kafka: Managed, tmp_path: P
         assert status() == 403
         for now, then in zip((certificate, key), kafka.authority.issue("after", "/CN=renewed"), strict=True):
             now.write_bytes(then.read_bytes())
-        until = time.monotonic() + 60
+        until = time.monotonic() + 240
         while status() != 200:
             assert time.monotonic() < until, program.log.read_text()
             time.sleep(0.2)
@@ -395,7 +395,7 @@ def test_a_worker_writes_with_the_files_that_its_pod_makes(kafka: Managed, tmp_p
         change = UserScramCredentialUpsertion(
             user, ScramCredentialInfo(ScramMechanism.SCRAM_SHA_256, 4096), secret.encode()
         )
-        kafka.admin.alter_user_scram_credentials([change])[user].result(30)
+        kafka.admin.alter_user_scram_credentials([change])[user].result(120)
     folder = files_of_a_worker(kafka, tmp_path, kind, user, secret, topic)
 
     options = [
@@ -421,7 +421,7 @@ def test_a_worker_writes_with_the_files_that_its_pod_makes(kafka: Managed, tmp_p
     consumer.subscribe([topic])
     try:
         found: set[bytes | None] = set()
-        until = time.monotonic() + 60
+        until = time.monotonic() + 240
         while len(found) < 2 and time.monotonic() < until:
             found |= {each.value() for each in consumer.consume(10, 1.0)}
     finally:

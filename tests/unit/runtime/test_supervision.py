@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from kafka_platform_runtime.supervision import Watch
 
-SECONDS = 20
+SECONDS = 120
 
 
 @pytest.fixture

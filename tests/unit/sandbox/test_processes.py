@@ -20,7 +20,7 @@ def instance(tmp_path: Path) -> Instance:
     return Instance(state=tmp_path, subnet=90, count=0, port=1)
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
+def eventually(condition: Callable[[], bool], seconds: float = 240) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "not in time"

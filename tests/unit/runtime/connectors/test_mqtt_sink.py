@@ -53,7 +53,7 @@ class Subscriber:
 
     def __enter__(self) -> Self:
         self._client.loop_start()
-        assert self.is_subscribed.wait(30)
+        assert self.is_subscribed.wait(120)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -156,7 +156,7 @@ def test_both_sides_check_the_certificate_of_the_other(
         def trouble(files: dict[str, Path]) -> str:
             return trouble_of(target_of(kind, settings, tmp_path / f"secret-{next(attempts)}", files))
 
-        eventually(lambda: trouble({"ca.crt": trusted.certificate, **own}) == "", "a delivery", 30)
+        eventually(lambda: trouble({"ca.crt": trusted.certificate, **own}) == "", "a delivery")
         assert "certificate verify failed" in trouble({"ca.crt": stranger.certificate, **own})
         assert "certificate verify failed" in trouble(own)
         assert trouble({"ca.crt": trusted.certificate}) != ""

@@ -80,7 +80,7 @@ def kafka() -> Iterator[Kafka]:
         write(cluster, "orders", 300)
         commit(cluster, "first", at=0)  # makes the topic of offsets
         # Some of its three leaders may still load it: whoever asks these for groups is told to ask again.
-        holds("every broker lists its groups", lambda: not cluster.admin.list_consumer_groups().result(30).errors, 60)
+        holds("every broker lists its groups", lambda: not cluster.admin.list_consumer_groups().result(120).errors, 60)
         yield cluster
 
 
@@ -88,7 +88,7 @@ def write(kafka: Kafka, topic: str, count: int) -> None:
     producer = Producer(kafka.client())
     for number in range(count):
         producer.produce(topic, b"x" * 100, partition=number % 3)
-    assert producer.flush(30) == 0
+    assert producer.flush(120) == 0
 
 
 def commit(kafka: Kafka, group: str, *, at: int, topic: str = "orders") -> None:
@@ -180,7 +180,7 @@ def test_lag_from_before_the_exporter_began_is_told_by_timestamps_without_readin
     for minutes in (120, 90, 45, 20, 3):
         for partition in range(3):
             producer.produce("old", b"x", partition=partition, timestamp=now - minutes * 60_000)
-    assert producer.flush(30) == 0
+    assert producer.flush(120) == 0
     commit(kafka, "sleepers", at=2, topic="old")  # the next is 45 minutes old
     look()
     lag = look().lags["sleepers", "old"]
@@ -319,7 +319,7 @@ def test_its_user_can_neither_read_nor_write(kafka: Kafka) -> None:
     producer.produce(
         "orders", b"x", on_delivery=lambda error, _: outcomes.append("" if error is None else error.name())
     )
-    producer.flush(30)
+    producer.flush(120)
     assert outcomes == ["TOPIC_AUTHORIZATION_FAILED"]
 
 
@@ -365,7 +365,7 @@ class Program:
 
     def get(self, path: str) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=60) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -492,10 +492,11 @@ def test_what_the_provisioner_did_is_shown_until_it_does_something_else(
         [own] = [each for each in look(runs=RUNS_TOPIC).runs if each.resources == "shop"]
         return own
 
+    begun = time.time()
     assert provision(kafka, tmp_path, "shop", "made-1", "made-2")[0] == DONE
     first = shown()
     assert (first.failed, first.changes["created"]) == (False, 2)
-    assert time.time() - first.ended < 120
+    assert begun <= first.ended <= time.time()
     # Somebody else's topic: nothing is taken over without being told to.
     code, message = provision(kafka, tmp_path, "shop", "made-1", "orders")
     assert code == REFUSED, message

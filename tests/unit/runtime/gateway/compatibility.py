@@ -18,9 +18,9 @@ import yaml
 TABLE = Path(__file__).with_name("compatibility.yaml")
 MORE = "..."
 KINDS: Mapping[str, type | tuple[type, ...]] = {"<integer>": int, "<text>": str, "<anything>": object, "<uri>": str}
-SECONDS = 120.0
+SECONDS = 240.0
 """The bridge thinks for a minute before it says that there is no such topic."""
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 240.0
 PAUSE_SECONDS = 0.5
 """A group needs a moment until its members know what they read, and brokers until they know a new topic."""
 

@@ -178,7 +178,7 @@ class Program:
 
     def beside(self, path: str) -> tuple[int, str]:
         """Status and body of what the port of the metrics answers."""
-        connection = http.client.HTTPConnection(self.address, self.metrics_port, timeout=10)
+        connection = http.client.HTTPConnection(self.address, self.metrics_port, timeout=60)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -186,7 +186,7 @@ class Program:
         finally:
             connection.close()
 
-    def until_metric(self, name: str, is_so: Callable[[float], bool], seconds: float = 60) -> float:
+    def until_metric(self, name: str, is_so: Callable[[float], bool], seconds: float = 240) -> float:
         """Wait until the sum of a metric is as it should be, and return it.
 
         The gateway counts in the moment it answers, and whoever has the answer may look sooner.
@@ -222,7 +222,7 @@ class Kafka(LocalKafka):
     def make_topic(self, name: str, partitions: int = 1, **config: str) -> str:
         """Create a topic and wait until the broker knows it; names in `config` have underscores for dots."""
         settings = {key.replace("_", "."): value for key, value in config.items()}
-        self.admin.create_topics([NewTopic(name, partitions, 1, config=settings)])[name].result(30)
+        self.admin.create_topics([NewTopic(name, partitions, 1, config=settings)])[name].result(120)
         until = time.monotonic() + START_SECONDS
         while not self._leads(name):
             assert time.monotonic() < until, f"the broker does not lead topic {name}"
@@ -231,7 +231,7 @@ class Kafka(LocalKafka):
 
     def _leads(self, topic: str) -> bool:
         """Whether every partition can be written to."""
-        found = self.admin.list_topics(topic, timeout=10).topics[topic]
+        found = self.admin.list_topics(topic, timeout=60).topics[topic]
         return found.error is None and all(each.leader >= 0 for each in found.partitions.values())
 
     def delete_records(self, topic: str, before: Mapping[int, int]) -> None:
@@ -244,7 +244,7 @@ class Kafka(LocalKafka):
             place = TopicPartition(topic, partition, offset)
             while True:
                 try:
-                    self.admin.delete_records([place])[place].result(30)
+                    self.admin.delete_records([place])[place].result(120)
                     break
                 except KafkaException as error:
                     if error.args[0].code() != KafkaError._NOENT or time.monotonic() > until:
@@ -255,7 +255,7 @@ class Kafka(LocalKafka):
         """Create a user or change the password, and wait until the broker accepts it: it is told a moment later."""
         credential = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
         change = UserScramCredentialUpsertion(user, credential, (secret or password(user)).encode())
-        self.admin.alter_user_scram_credentials([change])[user].result(30)
+        self.admin.alter_user_scram_credentials([change])[user].result(120)
         login = {**self.client(user, secret or password(user)), "log_level": 0}
         AdminClient(login).list_topics(timeout=START_SECONDS)
 

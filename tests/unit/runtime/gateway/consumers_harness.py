@@ -166,7 +166,7 @@ class Consumer:
         return {each["partition"]: each["offset"] for each in answer.body["offsets"]}
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 120) -> None:
+def eventually(condition: Callable[[], bool], seconds: float = 240) -> None:
     """Wait until it is so."""
     until = time.monotonic() + seconds
     while not condition():

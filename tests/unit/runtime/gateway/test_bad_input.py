@@ -59,7 +59,7 @@ def end_of(kafka: Kafka, topic: str) -> int:
     """The number of records that were ever written to a topic of one partition."""
     consumer = Consumer({**kafka.client(), "group.id": "none"})
     try:
-        end: int = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=20)[1]
+        end: int = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=60)[1]
     finally:
         consumer.close()
     return end

@@ -14,7 +14,7 @@ from kafka_platform_runtime.gateway.rights import Right, Wish
 from tests.kafka_process import ADMIN_USER
 from tests.unit.runtime.gateway.conftest import Kafka, password
 
-SECONDS = 60.0
+SECONDS = 240.0
 READER = "reader"
 WISH = Wish(user=READER, right=Right.WRITE, topic="callbacks")
 

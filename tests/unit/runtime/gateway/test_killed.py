@@ -14,7 +14,7 @@ import pytest
 from tests.ports import free_ports
 from tests.unit.runtime.gateway.conftest import RED, Kafka, Program, authorization
 
-SECONDS = 60.0
+SECONDS = 240.0
 SETTINGS = {"limits": {"timeoutSeconds": 5}}
 """Callers get so long to end with the program, and five seconds more: streams that nobody ends any more take all of it."""
 TASKS = {

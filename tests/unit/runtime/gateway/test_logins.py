@@ -107,7 +107,7 @@ def test_a_reader_who_is_allowed_to_write_writes(kafka: Kafka, gateway: Program)
     kafka.add_rules(*written)
     assert gateway.ask("POST", "/topics/red-logins", RECORDS, user="promoted").status == 200
     for done in kafka.admin.delete_acls([filter_of(rule) for rule in written]).values():
-        done.result(30)
+        done.result(120)
     eventually(lambda: gateway.ask("POST", "/topics/red-logins", RECORDS, user="promoted").status == 403)
     kafka.add_rules(*written)
     eventually(lambda: gateway.ask("POST", "/topics/red-logins", RECORDS, user="promoted").status == 200)
@@ -151,7 +151,7 @@ def test_a_user_and_a_password_are_one_caller_however_the_header_is_spelled(star
 def streaming(gateway: Program, headers: list[str]) -> Iterator[None]:
     connections = []
     for header in headers:
-        connection = http.client.HTTPConnection(gateway.address, gateway.port, timeout=30)
+        connection = http.client.HTTPConnection(gateway.address, gateway.port, timeout=60)
         connection.request("GET", "/topics/red-logins/stream", headers={"authorization": header})
         assert connection.getresponse().status == 200
         connections.append(connection)

@@ -88,7 +88,7 @@ async def _connections(count: int) -> tuple[list[weakref.ref[Handshake]], int]:
     try:
         for _ in range(count):
             (await asyncio.to_thread(create_connection, ("127.0.0.1", port), 10)).close()
-        until = time.monotonic() + 10
+        until = time.monotonic() + 240
         while (len(made) < count or len(connections)) and time.monotonic() < until:
             await asyncio.sleep(0.05)
         return made, sum(each() is not None for each in made)

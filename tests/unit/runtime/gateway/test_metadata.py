@@ -73,7 +73,7 @@ def test_partitions_and_their_offsets(kafka: Kafka, gateway: Program, topic: str
     producer = Producer(dict(kafka.client()))
     for _ in range(3):
         producer.produce(topic, b"1", b"key", 1)
-    producer.flush(30)
+    producer.flush(120)
     bounds = gateway.ask("GET", f"/topics/{topic}/partitions/1/offsets", user=RED)
     assert (bounds.status, bounds.json()) == (200, {"beginning_offset": 0, "end_offset": 3})
     assert gateway.ask("GET", "/brokers", user=RED).json() == {"brokers": [0]}

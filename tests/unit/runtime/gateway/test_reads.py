@@ -231,7 +231,7 @@ class TestWhatDoesNotFit:
         for each in contents:
             key, value = (each, b'"v"') if place == "key" else (b'"k"', each)
             producer.produce(topic, value, key)
-        assert producer.flush(30) == 0
+        assert producer.flush(120) == 0
         found = read_all(gateway, topic, way, len(contents))
         assert [each["offset"] for each in found] == list(range(len(contents)))
         for record, content in zip(found, contents, strict=True):
@@ -248,7 +248,7 @@ class TestWhatDoesNotFit:
         topic = new_topic(kafka)
         producer = Producer(dict(kafka.client()))
         producer.produce(topic, b'{"item": "chair"}', b"order-17")
-        assert producer.flush(30) == 0
+        assert producer.flush(120) == 0
         body = {"records": [{"key": "order-17", "value": {"item": "table"}}, {"key": None, "value": 1}, {"key": "x"}]}
         written = gateway.ask("POST", f"/topics/{topic}", body, kind=Format.TEXT_JSON.media_type)
         assert written.status == 200, written.body
@@ -410,7 +410,7 @@ class TestStream:
                     last_id = stream.last_id
                 if len(found) >= total:
                     break
-        assert ended.wait(30)
+        assert ended.wait(120)
         assert len(found) == total
         assert sorted(each["value"] for each in found) == list(range(total))
         assert all(offsets == list(range(len(offsets))) for offsets in by_partition(found).values())
@@ -441,8 +441,8 @@ class TestStream:
         gateway = start_gateway(module=hurried("gateway", **LOOKS))
         topic = new_topic(kafka)
         with Stream(gateway, topic, query) as stream:
-            kafka.admin.create_partitions([NewPartitions(topic, 2)])[topic].result(30)
-            eventually(lambda: len(kafka.admin.list_topics(topic, timeout=10).topics[topic].partitions) == 2)
+            kafka.admin.create_partitions([NewPartitions(topic, 2)])[topic].result(120)
+            eventually(lambda: len(kafka.admin.list_topics(topic, timeout=60).topics[topic].partitions) == 2)
             write(kafka, topic, numbers(0, 5), partition=1)
             assert [each["value"] for each in stream.records(5)] == list(range(5))
 
@@ -495,7 +495,7 @@ class TestStream:
 
 def partitions_of_members(kafka: Kafka, group: str) -> list[int]:
     """How many partitions each member of a group has."""
-    members = kafka.admin.describe_consumer_groups([group])[group].result(30).members
+    members = kafka.admin.describe_consumer_groups([group])[group].result(120).members
     return sorted(len(each.assignment.topic_partitions) for each in members)
 
 

@@ -36,7 +36,7 @@ def new_topic(kafka: Kafka, partitions: int = 1, prefix: str = "red", **config: 
     return kafka.make_topic(f"{prefix}-streams-{next(_names)}", partitions, **config)
 
 
-def eventually(what: str, condition: Callable[[], object], seconds: float = 120) -> None:
+def eventually(what: str, condition: Callable[[], object], seconds: float = 240) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, f"not within {seconds:g} s: {what}"
@@ -170,7 +170,7 @@ class TestWhereItBegins:
     )
     def test_wrong_parameters(self, kafka: Kafka, gateway: Program, query: str, status: int) -> None:
         topic = "red-streams-wrong"
-        if topic not in kafka.admin.list_topics(timeout=10).topics:
+        if topic not in kafka.admin.list_topics(timeout=60).topics:
             kafka.make_topic(topic)
         reply = gateway.ask("GET", f"/topics/{topic}/stream?{query}", user=RED)
         assert (reply.status, reply.json()["error_code"] // 100) == (status, status)
@@ -221,7 +221,7 @@ class TestExactness:
             producer.begin_transaction()
             for value in range(3):
                 producer.produce(topic, str(10 * number + value))
-            producer.flush(20)
+            producer.flush(120)
             (producer.commit_transaction if ends == "commit" else producer.abort_transaction)(20)
         wanted = [0, 1, 2, 20, 21, 22]
         with Stream(gateway, topic, "?from=earliest") as stream:
@@ -239,7 +239,7 @@ class TestExactness:
         producer.init_transactions(20)
         producer.begin_transaction()
         producer.produce(topic, "1")
-        producer.flush(20)
+        producer.flush(120)
         producer.abort_transaction(20)
         page = gateway.ask("GET", f"/topics/{topic}/records?timeout=500", user=RED).json()
         assert page == {"records": [], "cursor": "0:2"}
@@ -310,7 +310,7 @@ class TestWhatEndsAStream:
     def test_a_deleted_topic(self, kafka: Kafka, gateway: Program) -> None:
         topic = new_topic(kafka)
         with Stream(gateway, topic) as stream, websocket(gateway, topic) as socket:
-            kafka.admin.delete_topics([topic])[topic].result(30)
+            kafka.admin.delete_topics([topic])[topic].result(120)
             assert error_of(stream)["error_code"] == 40401
             frames = [json.loads(frame) for frame in until_closed(socket)]
             closed = socket.protocol.close_rcvd
@@ -334,7 +334,7 @@ class TestWhatEndsAStream:
                 AclOperation.ANY,
                 AclPermissionType.ANY,
             )
-            kafka.admin.delete_acls([rights])[rights].result(30)
+            kafka.admin.delete_acls([rights])[rights].result(120)
             error = error_of(stream)
         assert error["error_code"] == 40301
         assert error["message"] == f"{user} may not READ topic {topic}: add it to its `reads`."

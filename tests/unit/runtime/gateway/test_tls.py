@@ -70,7 +70,7 @@ def test_a_new_certificate_is_served_without_a_restart(
 
     assert days_left(gateway) == pytest.approx(1, abs=0.1)
     authority.sign("second", certificate, key, days=20)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 240
     while subject(connect(gateway.port, authority)) != "second":
         assert time.monotonic() < until, "the new certificate is not served"
         time.sleep(0.3)
@@ -80,7 +80,7 @@ def test_a_new_certificate_is_served_without_a_restart(
     # Between the key and the certificate of a new pair the files do not fit each other: that may have been seen before.
     refused = gateway.log.read_text().count(REFUSED)
     certificate.write_text("this is no certificate")
-    until = time.monotonic() + 60
+    until = time.monotonic() + 240
     while gateway.log.read_text().count(REFUSED) == refused:
         assert time.monotonic() < until, "the wrong certificate is not noticed"
         time.sleep(0.1)

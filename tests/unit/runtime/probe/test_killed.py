@@ -18,7 +18,7 @@ from tests.unit.runtime.probe.test_program import Probe, gateway, kafka
 
 __all__ = ["gateway", "kafka"]
 
-SECONDS = 60.0
+SECONDS = 240.0
 TASKS = ("judge of the probes", "reader by HTTP", "writer of the probes")
 """Tasks without which there are no figures."""
 WATCHERS = ("look for changes", "order to end")

@@ -99,7 +99,7 @@ class Probe:
 
     def get(self, path: str) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=60) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -128,7 +128,7 @@ class Probe:
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Tell it to end; its exit code. It has as long as Kubernetes gives a pod."""
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(120)
 
     def said(self) -> str:
         return self.log.read_text()
@@ -304,7 +304,7 @@ class TestCanary:
         probe = start(url(gateway), PROBE_TOPIC=topic)
         eventually("it is ready", lambda: probe.get("/readyz")[0] == 200, probe)
         quiet(probe)
-        kafka.admin.delete_topics([topic])[topic].result(30)
+        kafka.admin.delete_topics([topic])[topic].result(120)
         time.sleep(3)
         kafka.make_topic(topic, PARTITIONS)
         eventually("it is ready again", lambda: probe.get("/readyz")[0] == 200, probe)
