@@ -8,6 +8,8 @@ ENV := eval "$$($(PYTHON) -m sandbox env)"
 # Most tests wait most of the time, for pods above all: with one more than there are cores, these idled for 60 to 80 % of it. Each
 # takes up to 2 GB.
 WORKERS ?= $(shell echo $$(($$(nproc) * 5 / 2)))
+# Whatever the shell says: hundreds of processes of a test run would compile the same modules again.
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(ENV) && $(VENV)/bin/python -m pytest
 
 .DEFAULT_GOAL := help

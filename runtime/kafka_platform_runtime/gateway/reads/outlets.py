@@ -84,6 +84,12 @@ class Outlet(ABC):
         finally:
             connection.holds(0)
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether the connection is being closed: what is written now does not reach the reader."""
+        closing: bool = self._request.scope["connection"].transport.is_closing()
+        return closing
+
     async def write_alive(self) -> None:
         """Send a sign of life, if nothing was sent lately."""
         if self.seconds_until_heartbeat <= 0:

@@ -243,7 +243,7 @@ class Streams:
                 stream.positions = {}
                 await send_in_pieces(records, stream)
                 self._core.metrics.read(len(records))
-                if not stream.stopped:
+                if not stream.stopped and not stream.outlet.is_closing:
                     # Only what was handed to a reader who was still there counts as delivered.
                     member.delivered(records)
         finally:

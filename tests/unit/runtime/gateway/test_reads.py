@@ -1,13 +1,16 @@
 """Reads by offset and by cursor, and streams that break and resume."""
 
+import array
 import base64
 import concurrent.futures
 import contextlib
+import fcntl
 import http.client
 import itertools
 import json
 import signal
 import socket
+import termios
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -90,6 +93,16 @@ class Stream:
         self._connection.close()
         self.answer.close()
 
+    def unread(self) -> int:
+        """How many bytes have arrived and were not yet read."""
+        count = array.array("i", [0])
+        fcntl.ioctl(self._connection.sock, termios.FIONREAD, count)
+        return count[0]
+
+    def leave(self) -> None:
+        """Close the reader's side: what is on its way still comes, then the stream ends."""
+        self._connection.sock.shutdown(socket.SHUT_WR)
+
     def events(self) -> Iterator[dict[str, str]]:
         """Events until the stream ends; comments under the name of the empty string."""
         event: dict[str, str] = {}
@@ -102,6 +115,10 @@ class Stream:
             elif event:
                 yield event
                 event = {}
+
+    def rest(self) -> list[dict[str, Any]]:
+        """The records until the stream ends."""
+        return [json.loads(event["data"]) for event in self.events() if "data" in event]
 
     def records(self, count: int) -> list[dict[str, Any]]:
         """The next records; heartbeats do not keep a wait for those that never come alive."""
