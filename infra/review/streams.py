@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kafka_platform.streams.objects import IMAGE, PLAN, PODS, READS, VERSION, WRITES
+from kafka_platform.streams.objects import IMAGE, PLAN, PODS, READS, SAVEPOINTS, VERSION, WRITES
 from kafka_platform.streams.program import ARGUMENTS
 from kafka_platform.streams.settings import SCRIPT
 from kafka_platform.streams.spec import PREFIX
@@ -37,6 +37,8 @@ class _Job:
     sources: list[str]
     sinks: list[str]
     start: str
+    savepoints: int
+    """Of how many former jobs; 0 where it is not said, and none is removed."""
 
 
 def stream_findings(change: Change) -> Iterator[Finding]:
@@ -65,6 +67,9 @@ def stream_findings(change: Change) -> Iterator[Finding]:
     gone = [each for each in old.sinks if each not in new.sinks]
     if gone:
         yield say(Section.DATA, f"its results no longer go to {names(gone)}", look=True)
+    if 0 < new.savepoints < old.savepoints:
+        kept = f"savepoints of {new.savepoints} former jobs stay, before: {old.savepoints}; older ones are removed"
+        yield say(Section.DATA, kept, look=True)
     if new.version > old.version:
         yield say(
             Section.DATA,
@@ -108,6 +113,7 @@ def _job(side: Mapping[str, Any] | None) -> _Job | None:
         sources=sorted(name for name, options in tables.items() if "'scan." in options),
         sinks=sorted(name for name, options in tables.items() if "'sink." in options),
         start=starts[0] if starts else "",
+        savepoints=int(str(about.get(SAVEPOINTS, 0))),
     )
 
 
@@ -124,4 +130,5 @@ def _program(side: Mapping[str, Any] | None, about: Mapping[str, Any]) -> _Job:
         sources=sorted(topics[0]),
         sinks=sorted(topics[1]),
         start="program",
+        savepoints=int(str(about.get(SAVEPOINTS, 0))),
     )

@@ -43,6 +43,8 @@ PLAN, VERSION, PODS = "kafka-platform/plan", "kafka-platform/version", "kafka-pl
 """Annotations by which the keeper knows what is declared."""
 IMAGE, READS, WRITES = "kafka-platform/image", "kafka-platform/reads", "kafka-platform/writes"
 """Annotations that say what a program is, to people and to the review."""
+SAVEPOINTS = "kafka-platform/savepoints"
+"""Annotation that says to the review how many savepoints stay; the keeper has it as a variable."""
 
 
 def objects(settings: StreamJobSettings) -> list[Object]:
@@ -72,7 +74,8 @@ def objects(settings: StreamJobSettings) -> list[Object]:
 
 def config_map(settings: StreamJobSettings) -> Manifest:
     """What is declared, for its keeper and its pods."""
-    annotations = {PLAN: settings.plan, VERSION: str(settings.spec.version)}
+    spec = settings.spec
+    annotations = {PLAN: settings.plan, SAVEPOINTS: str(spec.savepoints), VERSION: str(spec.version)}
     data: dict[str, Any] = {
         "config.yaml": settings.config,
         "log4j.properties": LOG4J,

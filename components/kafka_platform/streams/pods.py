@@ -110,6 +110,7 @@ def _keeper(settings: StreamJobSettings) -> Manifest:
         "env": [
             *_which(settings),
             *_keys(settings),
+            *environment({"STREAM_KEPT": str(settings.spec.savepoints)}),
             *environment(variables | {"STREAM_PORT": str(_KEEPER_PORT), "STREAM_TURN": _TURN}),
             {"name": "STREAM_ENDPOINT", "value": store.endpoint},
             *([_pods(settings)] if settings.is_program else []),

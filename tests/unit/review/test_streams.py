@@ -56,6 +56,12 @@ def rendered(**changes: Any) -> dict[str, Any]:
         ),
         ({}, {"sql": MORE}, "Access", "! stream job `minutes`: its results now also go to `unused`"),
         ({"sql": MORE}, {}, "Data at risk", "! stream job `minutes`: its results no longer go to `unused`"),
+        (
+            {"savepoints": 20},
+            {"savepoints": 2},
+            "Data at risk",
+            "! stream job `minutes`: savepoints of 2 former jobs stay, before: 20; older ones are removed",
+        ),
         (None, {}, "Other", "stream job `minutes`: new: reads `orders`, writes `it-s.sums`"),
         (
             {},

@@ -80,6 +80,10 @@ class World:
     def keys(self, prefix: str) -> list[str]:
         return sorted(key for key in self.files if key.startswith(prefix))
 
+    def remove(self, key: str) -> None:
+        self._act()
+        self.files.remove(key)
+
     # Flink
     def give(self, config: str, script: str) -> None:
         self._act()
