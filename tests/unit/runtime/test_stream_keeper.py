@@ -508,6 +508,39 @@ def test_other_pods_do_not_wait_for_a_keeper_that_is_gone() -> None:
     assert world.started[-1] == ("SQL two", f"{BUCKET}checkpoints/1/{ID}/chk-5")
 
 
+def test_pods_that_gitops_replaces_at_once_start_from_the_last_checkpoint() -> None:
+    world = of_program()
+    world.checkpoint(5)
+    world.wanted = program("two", "b")
+    replaced(world, "b")
+    assert world.started[-1] == ("SQL two", f"{BUCKET}checkpoints/1/{ID}/chk-5")
+
+
+def test_pods_that_gitops_replaces_while_a_savepoint_is_written_start_from_the_newest_state() -> None:
+    for complete in (True, False):
+        world = of_program()
+        world.checkpoint(5)
+        world.wanted = program("two", "b")
+        folder = f"{BUCKET}savepoints/1-1"
+        world.noted = replace(world.noted, ledger=replace(world.ledger, stopping=folder))  # type: ignore[type-var]
+        if complete:
+            world.files.add("streams/minutes/savepoints/1-1/savepoint-1/_metadata")
+        replaced(world, "b")
+        state = f"{folder}/savepoint-1" if complete else f"{BUCKET}checkpoints/1/{ID}/chk-5"
+        assert world.started[-1] == ("SQL two", state), complete
+
+
+def test_a_program_that_gitops_brings_and_that_does_not_fit_loses_nothing() -> None:
+    world = of_program()
+    world.checkpoint(5)
+    world.wanted, world.unfit = program("two", "b"), {"SQL two"}
+    replaced(world, "b")
+    assert world.ledger.refused is not None
+    world.wanted = program("one", "a")
+    replaced(world, "a")
+    assert world.started[-1] == ("SQL one", f"{BUCKET}checkpoints/1/{ID}/chk-5")
+
+
 def test_a_savepoint_that_is_being_written_is_waited_for() -> None:
     world = of_program()
     assert world.noted is not None
