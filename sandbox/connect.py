@@ -7,6 +7,7 @@ no use for its 330 MB.
 import shutil
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 from sandbox import pins
@@ -29,7 +30,10 @@ from sandbox.instance import REPOSITORY
 
 POM = REPOSITORY / "runtime" / "connect" / "pom.xml"
 ICEBERG = POM.parent / "iceberg" / "pom.xml"
-AVRO = POM.parent / "avro" / "pom.xml"
+SCHEMAS = POM.parent / "schemas" / "pom.xml"
+"""Of the converters, whose sources are beside it."""
+JAVA = "17"
+"""The oldest Java that workers have."""
 PLUGINS = "opt/kafka/plugins"
 LIBS = "opt/kafka/libs"
 LEFT_OUT = "ojdbc"
@@ -38,7 +42,8 @@ LEFT_OUT = "ojdbc"
 
 def plugins_layer(folders: BuildFolders, kafka: Layer) -> Layer:
     """/opt/kafka/plugins, with the manifests by which workers find plugins without a look into each class."""
-    key = digest_of(RECIPE, POM.read_text(), ICEBERG.read_text(), AVRO.read_text(), kafka.digest, LEFT_OUT)
+    sources = [path.read_text() for path in converters()]
+    key = digest_of(RECIPE, POM.read_text(), ICEBERG.read_text(), SCHEMAS.read_text(), *sources, kafka.digest, LEFT_OUT)
 
     def make(folder: Path) -> None:
         fetched, plugins, libs = folder / "fetched", folder / "plugins", folder / "libs"
@@ -49,12 +54,13 @@ def plugins_layer(folders: BuildFolders, kafka: Layer) -> Layer:
             with tarfile.open(archive) as content:
                 content.extractall(plugins, filter="data")
         from_maven(ICEBERG, plugins / "iceberg", folders.logs / "connect-image.log", "-DincludeScope=runtime")
-        from_maven(AVRO, plugins / "avro", folders.logs / "connect-image.log", "-DincludeScope=runtime")
+        from_maven(SCHEMAS, plugins / "schemas", folders.logs / "connect-image.log", "-DincludeScope=runtime")
         for jar in plugins.glob(f"*/{LEFT_OUT}*.jar"):
             jar.unlink()
         with tarfile.open(kafka.file) as content:
             members = [each for each in content.getmembers() if each.name.startswith(f"{LIBS}/") and each.isfile()]
             content.extractall(libs, members, filter="data")
+        _compile(plugins / "schemas", libs / LIBS, folders.logs / "connect-image.log")
         command = ["java", "-Xmx640m", "-cp", f"{libs / LIBS}/*", "org.apache.kafka.tools.ConnectPluginPath"]
         logged([*command, "sync-manifests", "--plugin-path", plugins], folders.logs / "connect-image.log")
         layer = LayerWriter(folder / "layer.tar")
@@ -66,6 +72,23 @@ def plugins_layer(folders: BuildFolders, kafka: Layer) -> Layer:
 
     folder = cached(folders, f"connect-{key}", make, doing="fetching the plugins of Kafka Connect")
     return Layer(file=folder / "layer.tar")
+
+
+def converters() -> list[Path]:
+    """The sources of the converters, and what tells workers of them."""
+    return sorted(path for path in (SCHEMAS.parent / "src").rglob("*") if path.is_file())
+
+
+def _compile(plugin: Path, libs: Path, log: Path) -> None:
+    """The converters, as a jar beside those that they use."""
+    classes = plugin.with_name("classes")
+    sources = [path for path in converters() if path.suffix == ".java"]
+    shutil.copytree(SCHEMAS.parent / "src" / "main" / "resources", classes)
+    logged(["javac", "--release", JAVA, "-cp", f"{plugin}/*:{libs}/*", "-d", classes, *sources], log)
+    with zipfile.ZipFile(plugin / "kafka-platform-converters.jar", "w") as jar:
+        for path in sorted(each for each in classes.rglob("*") if each.is_file()):
+            jar.writestr(zipfile.ZipInfo(str(path.relative_to(classes))), path.read_bytes())
+    shutil.rmtree(classes)
 
 
 def connect_archive(folders: BuildFolders) -> Archive:

@@ -74,6 +74,7 @@ SECONDS: Mapping[str, int] = {
     "tests/e2e/test_connectors.py": 60,
     "tests/e2e/test_metrics.py": 60,
     "tests/unit/connect/test_avro.py": 60,
+    "tests/unit/connect/test_formats.py": 60,
     "tests/unit/connect/test_mariadb.py": 60,
     "tests/unit/connect/test_restarts.py": 60,
     "tests/unit/runtime/exporter/test_certificates.py": 60,

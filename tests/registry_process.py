@@ -4,6 +4,7 @@ pods get."""
 import base64
 import json
 import shutil
+import ssl
 import subprocess
 import tempfile
 import time
@@ -20,6 +21,7 @@ from kafka_platform.registry.logins import roles_of, users_secret
 from kafka_platform.registry.objects import API, RegistrySettings, jvm_options, registry_properties
 from kafka_platform.registry.spec import REGISTRAR, RegistrySpec
 
+from tests.authority import Authority
 from tests.kafka_process import LocalKafka
 from tests.ports import free_ports
 from tests.sandbox_cache import needed_layer, unpacked
@@ -47,6 +49,7 @@ class LocalRegistry:
         password: of that user.
         users: who may log in; the password of each is `<user>-password`.
         spec: what is declared of it.
+        authority: that signs its certificate, if `spec` has TLS.
     """
 
     files: Path
@@ -55,6 +58,7 @@ class LocalRegistry:
     password: str
     users: Mapping[str, RegistryUser] = field(default_factory=dict)
     spec: RegistrySpec = field(default_factory=RegistrySpec)
+    authority: Authority | None = None
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="registry-")), init=False)
     process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
@@ -76,7 +80,11 @@ class LocalRegistry:
     @property
     def url(self) -> str:
         """Of the API of Confluent's clients."""
-        return f"http://127.0.0.1:{self.port}{API}"
+        return f"{self._scheme}://127.0.0.1:{self.port}{API}"
+
+    @property
+    def _scheme(self) -> str:
+        return "http" if self.spec.tls is None else "https"
 
     @property
     def log(self) -> str:
@@ -100,12 +108,19 @@ class LocalRegistry:
             settings, self.kafka.bootstrap_servers, self.kafka.client_protocol, "SCRAM-SHA-512"
         ) | {
             "quarkus.http.host": "127.0.0.1",
-            "quarkus.http.port": str(self.port),
+            f"quarkus.http.{'port' if self.spec.tls is None else 'ssl-port'}": str(self.port),
             "quarkus.management.host": "127.0.0.1",
             "quarkus.management.port": str(self.management_port),
         }
         if self.kafka.ca_file is not None:
             rendered["apicurio.kafka.common.ssl.truststore.location"] = str(self.kafka.ca_file)
+        if self.authority is not None:
+            certificate, key = self.folder / "tls.crt", self.folder / "tls.key"
+            self.authority.sign("registry", certificate, key)
+            rendered |= {
+                "quarkus.http.ssl.certificate.files": str(certificate),
+                "quarkus.http.ssl.certificate.key-files": str(key),
+            }
         (self.folder / "registry.properties").write_text(java_properties(rendered))
         passwords = {user: f"{user}-password" for user in roles_of(self.users)}
         secret = users_secret("users", "streaming", {}, self.users, passwords)
@@ -147,18 +162,22 @@ class LocalRegistry:
     ) -> tuple[int, Any]:
         """The status and the content of an answer; 0 and the reason if there is none."""
         body = content if isinstance(content, bytes) or content is None else json.dumps(content).encode()
-        address = f"http://127.0.0.1:{port or self.port}{path}"
+        address = f"{self._scheme if port is None else 'http'}://127.0.0.1:{port or self.port}{path}"
         request = urllib.request.Request(address, body, {"Content-Type": "application/json"}, method=method)
         if user is not None:
             login = user if ":" in user else f"{user}:{user}-password"
             request.add_header("Authorization", f"Basic {base64.b64encode(login.encode()).decode()}")
         try:
-            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
+            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS, context=self._context) as answer:
                 return answer.status, _read(answer.read())
         except urllib.error.HTTPError as error:
             return error.code, _read(error.read())
         except OSError as error:
             return 0, str(error)
+
+    @property
+    def _context(self) -> ssl.SSLContext | None:
+        return None if self.authority is None else ssl.create_default_context(cafile=self.authority.certificate)
 
     def admin(self, method: str, path: str, content: Any = None) -> tuple[int, Any]:
         """The answer to the user that registers what is declared; the path is one of the clients' API."""

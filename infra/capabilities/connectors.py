@@ -1,12 +1,12 @@
 """The connectors of a stack, and the Kafka Connect that runs some of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import kafka_platform
 from kafka_platform.connect import operated
-from kafka_platform.connect.common import ConnectorCommon, RecordFormat, connector_user_name, kinds_of
+from kafka_platform.connect.common import ConnectorCommon, connector_user_name, kinds_of
 from kafka_platform.connect.kinds import ConnectKind
 from kafka_platform.connect.monitoring import restarter_source, slots_source, source
 from kafka_platform.connect.objects import ConnectSettings, objects
@@ -50,11 +50,11 @@ from infra.capabilities.capability import (
     Stack,
 )
 from infra.capabilities.mirrors import mirror_quotas, mirrored
-from infra.capabilities.registry import Registry, connection_for
+from infra.capabilities.record_formats import format_faults, schema_faults, with_formats
+from infra.capabilities.registry import connection_for
 from infra.settings.core import Core
 from infra.settings.faults import Fault, Known, declare
 from infra.settings.relations.declared import no_topic
-from infra.settings.topic import PARTS
 
 KEY = "connectors"
 
@@ -65,6 +65,12 @@ class StackConnector(Connector, LightConnectorSpec):
 
     tenant: str | None = None
     """Tenant of this file whose quotas its Kafka user has. Default: none, it has no quotas."""
+
+    def check(self) -> None:
+        """Only connectors of Kafka Connect convert keys."""
+        super().check()
+        if self.is_light and self.keys is not None:
+            raise ValueError(f"keys: {self.kind_name} takes keys as they are: remove it")
 
     def declared(self) -> Connector:
         """As a program declares it."""
@@ -108,16 +114,19 @@ class Section:
         return {**{name: each.declared() for name, each in self.connectors.items()}, **self.mirrored}
 
     @property
-    def avro(self) -> dict[str, StackConnector]:
+    def by_registry(self) -> dict[str, StackConnector]:
         """Those whose records have schemas in the registry."""
-        return {name: each for name, each in self.connectors.items() if each.format is RecordFormat.AVRO}
+        return {name: each for name, each in self.connectors.items() if each.by_registry is not None}
 
     def registries(self, placed: Placed) -> dict[str, RegistryConnection]:
-        """How each of these reaches the registry."""
-        found = {
-            name: connection_for(placed, connector_user_name(name), placed.settings.namespace) for name in self.avro
-        }
-        return {name: each for name, each in found.items() if each is not None}
+        """How each of these reaches the registry. In one that is there already, sources register what they write too."""
+        found = {}
+        for name, each in self.by_registry.items():
+            made = connection_for(placed, connector_user_name(name), placed.settings.namespace)
+            if made is not None:
+                existing = made.namespace is None
+                found[name] = replace(made, registers=not each.is_sink) if existing else made
+        return found
 
     def quotas(self, settings: Core) -> dict[str, Quotas | None]:
         """The limits of each connector's user."""
@@ -167,7 +176,11 @@ class KafkaConnect(Capability[Section]):
     def section(self, settings: Core) -> Section | None:
         """None if there is nothing to run, and nothing to remove."""
         every = connectors_of(settings)
-        connectors = {name: each for name, each in every.items() if isinstance(each.kind, ConnectKind)}
+        connectors = {
+            name: with_formats(name, every, settings)
+            for name, each in every.items()
+            if isinstance(each.kind, ConnectKind)
+        }
         undecided = tuple(name for name, each in every.items() if each.kind is None)
         connect, mirror = settings.of(Connect), mirrored(settings)
         if not connectors and not mirror and not undecided and (connect is None or not connect.removed_connectors):
@@ -201,8 +214,10 @@ class KafkaConnect(Capability[Section]):
             passwords=["connectors log in"],
             kubernetes=jobs,
             scrapes=scrapes,
-            schemas=[connector_user_name(name) for name in section.avro],
-            schema_writers=[connector_user_name(name) for name, each in section.avro.items() if not each.is_sink],
+            schemas=[connector_user_name(name) for name in section.by_registry],
+            schema_writers=[
+                connector_user_name(name) for name, each in section.by_registry.items() if not each.is_sink
+            ],
         )
 
     def topics(self, section: Section, settings: Core) -> Mapping[str, Topic]:
@@ -242,7 +257,8 @@ class KafkaConnect(Capability[Section]):
             yield from common_faults(name, each, stack, known)
             if isinstance(each.kind, Plugin):
                 yield from unknown_topics((KEY, name, "plugin", "writes"), each.kind.writes, stack, known)
-        yield from schema_faults(section, settings, known)
+        yield from schema_faults(section.by_registry, settings, known)
+        yield from format_faults(connectors_of(settings), settings, known)
         try:
             check_connectors(section.declared, section.connect.removed_connectors)
         except ValueError as error:
@@ -291,32 +307,6 @@ class KafkaConnect(Capability[Section]):
         )
         made = kafka_platform.KafkaConnect(CONNECT, args, deployment.options("entities", namespaces=True))
         deployment.outputs["connect"] = {"namespace": made.namespace, "service": made.service, "users": made.users}
-
-
-def schema_faults(section: Section, settings: Core, known: Known) -> Iterator[Fault]:
-    """Connectors with Avro, where their converter cannot use the registry."""
-    registry = settings.of(Registry)
-    for name, each in section.avro.items():
-        path = (KEY, name, "format")
-        if registry is None:
-            if known("registry"):
-                yield Fault(path=path, message="avro needs a schema registry: write registry: {}, or use json")
-        elif registry.url is not None:
-            message = "avro needs the registry that the stack runs, as its converter speaks Apicurio's own interface: remove registry.url, or use json"
-            yield Fault(path=path, message=message)
-        elif registry.tls is not None:
-            message = "avro is not possible with registry.tls, as its converter takes trust stores of Java only: remove tls, or use json"
-            yield Fault(path=path, message=message)
-        for topic in [] if each.is_sink else each.kind.written(name):
-            declared = settings.topics.get(topic)
-            part = (
-                None if declared is None else next((one for one in PARTS if getattr(declared, one) is not None), None)
-            )
-            if part is not None:
-                message = (
-                    f"connector {name!r} registers the schemas of its records itself: remove it, or use json there"
-                )
-                yield Fault(path=("topics", topic, part), message=message)
 
 
 def kafka_faults(settings: Core, known: Known, key: str = KEY) -> Iterator[Fault]:

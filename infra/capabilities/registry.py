@@ -63,7 +63,8 @@ class Registry(RegistrySpec):
     registry's certificate. Default: public authorities."""
     client_secret: SecretName | None = None
     """With `url`: Secret in the namespaces of the platform and of workers with the keys `username` and `password` of a user
-    who may read schemas. Default: the HTTP gateway and workers do not log in."""
+    who may read schemas, and register them if connectors write such. Default: the HTTP gateway, workers and connectors do
+    not log in."""
     compatibility: Compatibility = Compatibility.BACKWARD
     """How new schema versions must be compatible with older ones, unless a topic sets its own. Default: backward,
     readers with the new version can read records of the last one."""

@@ -114,6 +114,12 @@ class RecordFormat(Deciding):
     """Kafka Connect: JSON, each with its schema. Light connectors: as they are."""
     AVRO = "avro"
     """Kafka Connect only: Avro, with schemas in the stack's schema registry."""
+    JSONSCHEMA = "jsonschema"
+    """Kafka Connect only: JSON with JSON Schema, with schemas in the registry."""
+    PROTOBUF = "protobuf"
+    """Sinks of Kafka Connect only: Protobuf, with schemas in the registry."""
+    TEXT = "text"
+    """Kafka Connect only: text in UTF-8, without a schema."""
     SCHEMA = "schema"
     """Light sinks only: by the schema in the registry whose number is in the record (Avro, JSON Schema or Protobuf), as JSON."""
 
@@ -131,9 +137,15 @@ class ConnectorCommon(Spec):
     """Largest number of tasks, which share the work. Default 1."""
     password_version: int = within(1, MOST_VERSIONS, default=1)
     """Raise it by one to give its Kafka user a new password, and to make it read its Secrets again. Default 1."""
-    format: RecordFormat = RecordFormat.JSON
-    """How keys and values are written or read: json; avro (Kafka Connect only) or schema (light sinks only), both by the stack's schema
-    registry. Default: json."""
+    format: RecordFormat | None = None
+    """How values are written or read: json; with Kafka Connect also text, or by the stack's schema registry avro, jsonschema and (sinks only)
+    protobuf; light sinks also schema, by the registry. Default: in a stack file that of the schemas of the topics that a sink of Kafka
+    Connect reads; otherwise json."""
+
+    @property
+    def values(self) -> RecordFormat:
+        """How values are written or read."""
+        return self.format or RecordFormat.JSON
 
     @property
     def kind_name(self) -> str | None:

@@ -39,7 +39,7 @@ class KafkaConnectArgs(ConnectSpec, Args):
     connectors: Mapping[str, Connector] = field(default_factory=dict)
     """The connectors, by name. One that is taken out keeps its last configuration, until it is in `removed_connectors`."""
     registries: Mapping[str, RegistryConnection] = field(default_factory=dict)
-    """How connectors with `format: avro` reach the schema registry, by their names: each as a user of its own, which registers schemas if
+    """How connectors with schemas (`format: avro`, `jsonschema` or `protobuf`) reach the schema registry, by their names: each as a user of its own, which registers schemas if
     it is a source (`registry.connection_of("connector-shop")`). Default: none."""
     namespace: pulumi.Input[str] | None = named(check_label, "namespace")
     """Namespace of the pods and of the Secrets that connectors name, which the Kafka has to let in. Default: the

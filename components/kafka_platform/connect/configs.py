@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kafka_platform.connect.common import RecordFormat
-from kafka_platform.connect.formats import converters
+from kafka_platform.connect.formats import converters, waiting
 from kafka_platform.connect.kinds import HEARTBEAT_MILLISECONDS, SECRETS, SESSION_MILLISECONDS, Context
 from kafka_platform.connect.sources import ChangeSource
 from kafka_platform.connect.spec import CONNECT, Connector, offsets_topic
@@ -84,11 +84,20 @@ def context_of(
     sasl_mechanism: str | None,
     *,
     ca_file: str | None,
+    registry: "RegistryConnection | None" = None,
     registry_url: str = "",
 ) -> Context:
     """What the configuration of the connector of that name depends on: its clients log in as its own user."""
     login = client_settings(f"{SECRETS}/{name}/kafka", security_protocol, sasl_mechanism, ca_file=ca_file)
-    return Context(name=name, logs_in=login, bootstrap_servers=bootstrap_servers, registry_url=registry_url)
+    return Context(
+        name=name,
+        logs_in=login,
+        bootstrap_servers=bootstrap_servers,
+        registry_url=registry_url,
+        registry_login=registry is not None and registry.secret is not None,
+        registry_authority=registry is not None and registry.ca_secret is not None,
+        registers=registry is not None and registry.registers,
+    )
 
 
 def class_of(connector: Connector) -> str:
@@ -115,6 +124,7 @@ def connector_configs(
                 protocol,
                 mechanism,
                 ca_file=CA_FILE if has_ca else None,
+                registry=registries.get(name),
                 registry_url=url_of.get(name, ""),
             )
             found[f"connector.{name}"] = declaration(each, context)
@@ -146,9 +156,9 @@ def connector_config(connector: Connector, context: Context) -> dict[str, str]:
         "errors.log.enable": "true",
         "errors.log.include.messages": "false",
         "tasks.max": str(connector.tasks),
-        **converters(connector.format, context, is_sink=connector.is_sink),
+        **converters(connector.values, connector.keys_format, context),
     }
-    if connector.format is RecordFormat.AVRO and isinstance(connector.kind, ChangeSource):
+    if RecordFormat.AVRO in (connector.values, connector.keys_format) and isinstance(connector.kind, ChangeSource):
         # Names in Avro have neither hyphens nor dots.
         common |= {"field.name.adjustment.mode": "avro", "schema.name.adjustment.mode": "avro"}
     common |= _sink(connector, context) if connector.is_sink else _source(context)
@@ -179,6 +189,8 @@ def _sink(connector: Connector, context: Context) -> dict[str, str]:
         "errors.tolerance": "all",
         "topics": ",".join(connector.reads),
     }
+    if connector.by_registry:
+        found |= waiting()
     return found | _overrides(context, "producer", "consumer", "admin")
 
 

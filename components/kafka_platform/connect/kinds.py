@@ -99,6 +99,12 @@ class Context:
     bootstrap_servers: str
     registry_url: str = ""
     """Of the schema registry, for a connector that uses it."""
+    registry_login: bool = False
+    """Whether it logs in there."""
+    registry_authority: bool = False
+    """Whether the registry's certificate is of an authority of its own."""
+    registers: bool = False
+    """Whether it registers schemas there."""
 
     def secret(self, key: str, folder: str = OWN) -> str:
         """What stands for a key of a Secret of the connector in a configuration."""

@@ -15,7 +15,7 @@ from kafka_platform.connect.configs import (
     storage_topics,
 )
 from kafka_platform.connect.egress import allowed_places
-from kafka_platform.connect.formats import REGISTRY
+from kafka_platform.connect.formats import REGISTRY, REGISTRY_CA
 from kafka_platform.connect.kinds import SECRETS
 from kafka_platform.connect.spec import CONNECT, Connector, ConnectSpec
 from kafka_platform.kafka import registry
@@ -351,9 +351,13 @@ def mounted_secrets(settings: ConnectSettings) -> list[tuple[str, Manifest]]:
         if settings.logs_in:
             volume = secret_volume(f"{name}-kafka", user_secret(connector_user_name(name)), LOGIN_FILE)
             found.append((f"{name}/kafka", volume))
-        if name in settings.registries and settings.registries[name].secret is not None:
-            volume = secret_volume(f"{name}-{REGISTRY}", settings.registries[name].secret or "", "username", "password")
+        known = settings.registries.get(name)
+        if known is not None and known.secret is not None:
+            volume = secret_volume(f"{name}-{REGISTRY}", known.secret, "username", "password")
             found.append((f"{name}/{REGISTRY}", volume))
+        if known is not None and known.ca_secret is not None:
+            volume = secret_volume(f"{name}-{REGISTRY_CA}", known.ca_secret, "ca.crt")
+            found.append((f"{name}/{REGISTRY_CA}", volume))
         for folder, (secret, keys) in sorted(each.kind.secrets().items()):
             volume_name = f"{name}-{folder}"
             whole = {"name": volume_name, "secret": {"secretName": secret}}

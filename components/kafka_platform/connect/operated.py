@@ -151,7 +151,9 @@ def kafka_connector(settings: ConnectSettings, name: str, connector: Connector) 
 
     def config(servers: str, protocol: str, mechanism: str | None, registry_url: str) -> dict[str, str]:
         ca_file = None if connection.ca_secret is None else _CA_FILE
-        context = context_of(name, servers, protocol, mechanism, ca_file=ca_file, registry_url=registry_url)
+        context = context_of(
+            name, servers, protocol, mechanism, ca_file=ca_file, registry=registry, registry_url=registry_url
+        )
         own = connector_config(connector, context)
         return {key: value for key, value in own.items() if key not in ("connector.class", "tasks.max")}
 

@@ -17,12 +17,18 @@ _FILES = "org.apache.kafka.connect.file."
 _ICEBERG = "org.apache.iceberg."
 """Its sink reads the workers' own settings from their file, unless it is told others, as the kind `iceberg` does."""
 _CLASS = re.compile(r"([A-Za-z_][A-Za-z0-9_]*\.)+[A-Za-z_][A-Za-z0-9_$]*")
+_COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}(\.[A-Za-z_][A-Za-z0-9_]{0,62})?")
 
 
 def _check_table(name: str) -> None:
     if not _TABLE_NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not the name of a table: write one such as orders or sales.orders")
+
+
+def _check_column(name: str) -> None:
+    if not _COLUMN.fullmatch(name):
+        raise ValueError(f"{name!r} is not the name of a column: use up to 63 of A-Z, a-z, 0-9 and _, such as id")
 
 
 def _check_class(name: str) -> None:
@@ -63,6 +69,9 @@ class JdbcSink(ConnectKind):
     """Secret in the connectors' namespace with the keys `username` and `password` of the database user."""
     table: str | None = named(_check_table)
     """Table for all its topics. Default: one for each, called as the topic with `_` for `.`."""
+    key_column: str | None = named(_check_column, examples=["id"])
+    """Column for keys that are a single value, such as text, of which the table's primary key then consists. Default: none, keys are
+    structures, and each of their fields is a column."""
     deletes: bool = True
     """Whether a record without a value (a tombstone) deletes the row of its key. Default true."""
     evolution: Evolution = Evolution.BASIC
@@ -73,13 +82,24 @@ class JdbcSink(ConnectKind):
         """It reads topics."""
         return True
 
+    @property
+    def has_key(self) -> bool:
+        """Whether something makes columns of keys that are a single value."""
+        return self.key_column is not None or "transforms" in self.config
+
     def places(self) -> Sequence[Place]:
         """The database server."""
         return [place_of_jdbc(self.url)]
 
     def own(self, context: Context) -> dict[str, str]:
         """Settings of Debezium's JDBC sink."""
+        hoist = {
+            "transforms": "key",
+            "transforms.key.field": self.key_column or "",
+            "transforms.key.type": "org.apache.kafka.connect.transforms.HoistField$Key",
+        }
         return {
+            **({} if self.key_column is None else hoist),
             "collection.name.format": self.table or "${topic}",
             "connection.password": context.secret("password"),
             "connection.url": self.url,

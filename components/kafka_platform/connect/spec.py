@@ -13,7 +13,7 @@ from kafka_platform.connect.common import (
     kind,
 )
 from kafka_platform.connect.documents import MongodbSource
-from kafka_platform.connect.formats import check_registry
+from kafka_platform.connect.formats import BY_REGISTRY
 from kafka_platform.connect.iceberg import IcebergSink, coordinator_group
 from kafka_platform.connect.kinds import ConnectKind
 from kafka_platform.connect.sinks import JdbcSink, Plugin
@@ -82,6 +82,9 @@ class Connector(ConnectorCommon):
     """Sink: tables of Apache Iceberg in a bucket."""
     plugin: Plugin | None = kind()
     """Any other connector whose plugin is in the image."""
+    keys: RecordFormat | None = None
+    """How keys are written or read, of the formats of values. Default: in a stack file that of the keys' schemas, or text for topics whose
+    values alone have one; otherwise as values."""
     state: ConnectorState = ConnectorState.RUNNING
     """Whether it works: running, paused or stopped. Default: running."""
 
@@ -89,14 +92,37 @@ class Connector(ConnectorCommon):
         """A database's log is read by one task, and a plugin reads topics or writes them."""
         super().check()
         made = self.kind
-        if self.runs_in_connect and self.format is RecordFormat.SCHEMA:
-            raise ValueError("format: schema is for light sinks: write avro")
+        if self.runs_in_connect:
+            self._check_formats()
         if isinstance(made, ChangeSource) and self.tasks != 1:
             raise ValueError(f"tasks: {self.kind_name} reads the database's log in one task: remove it")
         if isinstance(made, Plugin) and self.reads and made.writes:
             raise ValueError("plugin.writes: the connector reads topics, so it is a sink: remove it, or reads")
         if isinstance(made, JdbcSink) and made.table is not None and len(self.reads) > 1:
             raise ValueError("jdbc.table: several topics would share its rows: read one topic, or remove it")
+
+    def _check_formats(self) -> None:
+        """It knows what it reads and writes."""
+        for field, given in (("format", self.format), ("keys", self.keys)):
+            if given is RecordFormat.SCHEMA:
+                raise ValueError(f"{field}: schema is for light sinks: write avro, jsonschema or protobuf")
+            if given is RecordFormat.PROTOBUF and not self.is_sink:
+                raise ValueError(
+                    f"{field}: protobuf is for sinks, as fields of Protobuf have numbers, which the columns of a source do not have: write "
+                    "avro or jsonschema"
+                )
+        if isinstance(self.kind, ChangeSource) and RecordFormat.TEXT in (self.format, self.keys):
+            raise ValueError("format: text has no columns, and a table's changes do: write json, avro or jsonschema")
+
+    @property
+    def keys_format(self) -> RecordFormat:
+        """How keys are written or read."""
+        return self.keys or self.values
+
+    @property
+    def by_registry(self) -> RecordFormat | None:
+        """A format of its records that has schemas in the registry; None if there is none."""
+        return next((each for each in (self.values, self.keys_format) if each in BY_REGISTRY), None)
 
     @property
     def runs_in_connect(self) -> bool:
@@ -251,6 +277,10 @@ def check_connectors(connectors: Mapping[str, Connector], removed: Sequence[str]
             raise ValueError(
                 f"connectors.{name}-coord: would share the consumer group that {name!r} coordinates its commits in: rename it"
             )
+        if isinstance(each.kind, JdbcSink) and each.keys_format is RecordFormat.TEXT and not each.kind.has_key:
+            raise ValueError(
+                f"connectors.{name}.jdbc.key_column: missing: its keys are text, which has no columns: name the column for them, such as id"
+            )
         if name in removed:
             raise ValueError(f"removed_connectors: {name!r} is declared too: remove one of them")
         if isinstance(each.kind, PostgresSource):
@@ -271,10 +301,13 @@ def check_connectors(connectors: Mapping[str, Connector], removed: Sequence[str]
 
 
 def check_registries(connectors: Mapping[str, Connector], registries: Mapping[str, RegistryConnection]) -> None:
-    """Raises unless connectors with Avro reach a registry, and no others name one."""
+    """Raises unless connectors with schemas reach a registry, and no others name one."""
     for name, each in connectors.items():
-        if each.format is RecordFormat.AVRO:
-            check_field(f"connectors.{name}.format", check_registry, registries.get(name))
+        if each.by_registry is not None:
+            if name not in registries:
+                raise ValueError(
+                    f"connectors.{name}.format: {each.by_registry.value} needs a schema registry: name it in registries, or use json"
+                )
         elif name in registries:
             raise ValueError(f"registries.{name}: the connector uses no registry: remove it, or write format: avro")
     for name in registries.keys() - connectors.keys():

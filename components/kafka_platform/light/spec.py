@@ -81,9 +81,10 @@ class LightConnectorSpec(ConnectorCommon):
                         f"{name}: Kafka Connect runs {self.kind_name} connectors in its own pods: remove it"
                     )
             return
-        if self.format is RecordFormat.AVRO:
+        if self.format not in (None, RecordFormat.JSON, RecordFormat.SCHEMA):
             raise ValueError(
-                "format: avro is for connectors of Kafka Connect: write schema, by which a sink reads Avro too"
+                f"format: {self.format.value} is for connectors of Kafka Connect: write schema, by which a sink reads Avro, JSON Schema and "
+                "Protobuf"
             )
         if self.format is RecordFormat.SCHEMA and made.is_sink is False:
             raise ValueError(f"format: {self.kind_name} writes what it receives: remove it")

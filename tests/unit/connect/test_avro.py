@@ -76,7 +76,7 @@ def registry(kafka: LocalKafka) -> Iterator[LocalRegistry]:
 @pytest.fixture(scope="module")
 def connect(postgres: LocalPostgres, kafka: LocalKafka, registry: LocalRegistry) -> Iterator[LocalConnect]:
     plugins = needed_plugins()
-    if not (plugins / "avro").is_dir():
+    if not (plugins / "schemas").is_dir():
         pytest.skip("the plugins of Kafka Connect are of an older release: `make connect` fetches them")
     connectors = {
         "shop-eu": Connector(
@@ -98,7 +98,10 @@ def connect(postgres: LocalPostgres, kafka: LocalKafka, registry: LocalRegistry)
         name: login | {"registry/username": f"connector-{name}", "registry/password": f"connector-{name}-password"}
         for name in connectors
     }
-    registries = {name: RegistryConnection(url=registry.url, secret="login") for name in connectors}
+    registries = {
+        name: RegistryConnection(url=registry.url, secret="login", registers=not each.is_sink)
+        for name, each in connectors.items()
+    }
     with LocalConnect(
         plugins=plugins, kafka=kafka, connectors=connectors, secrets=secrets, registries=registries
     ) as started:

@@ -401,12 +401,13 @@ class TestConfigurations:
         assert found["mongodb.connection.string"] == "mongodb://m:27017/"
         assert found["mongodb.ssl.enabled"] == "false"
 
-    def test_avro_by_a_registry_in_which_each_is_a_user_of_its_own(self) -> None:
+    def test_by_a_registry_in_which_each_is_a_user_of_its_own(self) -> None:
         connectors = {name: replace(each, format=RecordFormat.AVRO) for name, each in CONNECTORS.items()}
         registries = {
             name: RegistryConnection(
                 url="http://registry.streaming.svc:80/apis/ccompat/v7",
                 secret=f"{name}-registry",
+                registers=name == "shop-eu",
                 namespace="streaming",
                 port=8080,
             )
@@ -415,19 +416,48 @@ class TestConfigurations:
         changes: dict[str, Any] = {"connectors": connectors, "registries": registries}
         source, sink = config("shop-eu", **changes), config("warehouse", **changes)
         for part in ("key", "value"):
-            assert source[f"{part}.converter"] == "io.apicurio.registry.utils.converter.AvroConverter"
-            own = f"{part}.converter.apicurio"
-            assert source[f"{own}.registry.url"] == "http://registry.streaming.svc:80/apis/registry/v2"
-            assert source[f"{own}.auth.password"] == "${directory:/mnt/connectors/shop-eu/registry:password}"
-            assert (source[f"{own}.registry.auto-register"], sink[f"{own}.registry.auto-register"]) == ("true", "false")
+            assert source[f"{part}.converter"] == "kafkaplatform.converters.AvroConverter"
+            own = f"{part}.converter.registry"
+            assert source[f"{own}.url"] == "http://registry.streaming.svc:80/apis/ccompat/v7"
+            assert source[f"{own}.password"] == "${directory:/mnt/connectors/shop-eu/registry:password}"
+            assert (source[f"{own}.registers"], sink[f"{own}.registers"]) == ("true", "false")
+            assert f"{own}.authority" not in source
         assert source["schema.name.adjustment.mode"] == "avro"
         assert "schema.name.adjustment.mode" not in sink
+        # Records of a sink wait for the registry; a source fails, and is restarted.
+        assert (sink["errors.retry.timeout"], source.get("errors.retry.timeout")) == ("-1", None)
         mounts = {each["mountPath"]: each["name"] for each in pod(**changes)["containers"][0]["volumeMounts"]}
         assert mounts["/mnt/connectors/warehouse/registry"] == "warehouse-registry"
         volumes = {each["name"]: each for each in pod(**changes)["volumes"]}
         assert volumes["warehouse-registry"]["secret"]["secretName"] == "warehouse-registry"
         egress = rendered("network", **changes)["spec"]["egress"]
         assert len([each for each in egress if each.get("ports") == [{"port": 8080, "protocol": "TCP"}]]) == 1
+
+    def test_by_a_registry_with_an_authority_of_its_own_and_without_a_login(self) -> None:
+        kind = replace(SINK, key_column="id")
+        sink = replace(CONNECTORS["warehouse"], jdbc=kind, format=RecordFormat.PROTOBUF, keys=RecordFormat.TEXT)
+        registry = RegistryConnection(url="https://registry.example.com", ca_secret="authority")
+        changes: dict[str, Any] = {"connectors": {"warehouse": sink}, "registries": {"warehouse": registry}}
+        found = config("warehouse", **changes)
+        assert found["key.converter"] == "org.apache.kafka.connect.storage.StringConverter"
+        assert found["value.converter"] == "kafkaplatform.converters.ProtobufConverter"
+        assert (found["transforms"], found["transforms.key.field"]) == ("key", "id")
+        own = {key.partition(".registry.")[2]: value for key, value in found.items() if ".registry." in key}
+        assert own == {
+            "authority": "/mnt/connectors/warehouse/registry-ca/ca.crt",
+            "registers": "false",
+            "url": "https://registry.example.com",
+        }
+        volumes = {each["name"]: each for each in pod(**changes)["volumes"]}
+        assert volumes["warehouse-registry-ca"]["secret"]["secretName"] == "authority"
+        assert "warehouse-registry" not in volumes
+
+    def test_in_json_schema(self) -> None:
+        source = replace(CONNECTORS["shop-eu"], format=RecordFormat.JSONSCHEMA)
+        registry = RegistryConnection(url="https://registry.example.com", secret="login", registers=True)
+        found = config("shop-eu", connectors={"shop-eu": source}, registries={"shop-eu": registry})
+        assert found["key.converter"] == found["value.converter"] == "kafkaplatform.converters.JsonSchemaConverter"
+        assert "schema.name.adjustment.mode" not in found
 
     def test_of_a_sink(self) -> None:
         found = config("warehouse")
@@ -501,20 +531,15 @@ def test_its_children() -> None:
             lambda: make(registries={"shop-eu": RegistryConnection(url="http://r", secret="s")}),
             r"^registries\.shop-eu: the connector uses no registry",
         ),
-        (
-            lambda: make(
-                connectors={"a": Connector(postgres=SOURCE, format=RecordFormat.AVRO)},
-                registries={"a": RegistryConnection(url="https://r", secret="s", ca_secret="ca")},
-            ),
-            r"^connectors\.a\.format: the registry's certificate is of an authority of its own",
-        ),
-        (
-            lambda: make(
-                connectors={"a": Connector(postgres=SOURCE, format=RecordFormat.AVRO)},
-                registries={"a": RegistryConnection(url="https://r")},
-            ),
-            r"^connectors\.a\.format: the converter has to log in",
-        ),
+        (lambda: make(connectors={"a": Connector(jdbc=SINK, reads=["t"], keys=RecordFormat.PROTOBUF)}), r"^connectors\.a\.format: protobuf needs a schema registry"),
+        (lambda: make(connectors={"a": Connector(jdbc=SINK, reads=["t"], keys=RecordFormat.TEXT)}), r"^connectors\.a\.jdbc\.key_column: missing: its keys are text"),
+        (lambda: replace(SINK, key_column="i d"), r"^key_column: 'i d' is not the name of a column"),
+        (lambda: replace(SINK, key_column="id", config={"transforms": "x"}), r"^config: 'transforms' cannot be set here"),
+        (lambda: Connector(postgres=SOURCE, format=RecordFormat.PROTOBUF), r"^format: protobuf is for sinks"),
+        (lambda: Connector(postgres=SOURCE, keys=RecordFormat.PROTOBUF), r"^keys: protobuf is for sinks"),
+        (lambda: Connector(postgres=SOURCE, format=RecordFormat.TEXT), r"^format: text has no columns"),
+        (lambda: Connector(jdbc=SINK, reads=["t"], format=RecordFormat.SCHEMA), r"^format: schema is for light sinks: write avro, jsonschema or protobuf"),
+        (lambda: Connector(jdbc=SINK, reads=["t"], keys=RecordFormat.SCHEMA), r"^keys: schema is for light sinks"),
         (lambda: Connector(jdbc=SINK), r"^reads: missing: name the topics"),
         (lambda: Connector(postgres=SOURCE, jdbc=SINK), r"^jdbc: postgres is given too"),
         (lambda: replace(SOURCE, config={"database.password": "hunter2"}), r"^config: 'database.password': a secret"),

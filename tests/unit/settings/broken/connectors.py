@@ -843,24 +843,16 @@ CASES: list[tuple[str, str]] = [
         "connectors.shop.format: avro needs a schema registry: write registry: {}, or use json",
     ),
     (
-        "registry: {url: 'https://registry.example.com'}\nconnectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}, format: avro}}",
-        "connectors.shop.format: avro needs the registry that the stack runs, as its converter speaks Apicurio's own interface: remove registry.url, or use json",
-    ),
-    (
-        "registry: {tls: {certificate: registry-tls, authority: registry-ca}}\nconnectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}, format: avro}}",
-        "connectors.shop.format: avro is not possible with registry.tls, as its converter takes trust stores of Java only: remove tls, or use json",
-    ),
-    (
         "connectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}, format: protobuf}}",
-        "connectors.shop.format: 'protobuf' is not known: use one of json, avro, schema",
+        "connectors.shop.format: protobuf is for sinks, as fields of Protobuf have numbers, which the columns of a source do not have: write avro or jsonschema",
     ),
     (
         "topics: {orders: {}}\nregistry: {}\nconnectors: {a: {http: {url: 'https://example.com'}, reads: [orders], format: avro}}",
-        "connectors.a.format: avro is for connectors of Kafka Connect: write schema, by which a sink reads Avro too",
+        "connectors.a.format: avro is for connectors of Kafka Connect: write schema, by which a sink reads Avro, JSON Schema and Protobuf",
     ),
     (
         "registry: {}\nconnectors: {shop: {postgres: {host: db.shop, database: shop, secret: s, tables: [public.orders]}, format: schema}}",
-        "connectors.shop.format: schema is for light sinks: write avro",
+        "connectors.shop.format: schema is for light sinks: write avro, jsonschema or protobuf",
     ),
     (
         "topics: {orders: {}}\nconnectors: {a: {http: {url: 'https://example.com'}, reads: [orders], format: schema}}",
