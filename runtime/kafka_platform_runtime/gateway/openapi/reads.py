@@ -177,7 +177,8 @@ def _stream() -> Json:
             "101": {
                 "description": (
                     'With `Upgrade: websocket`: frames `{"records":[...],"cursor":"..."}`, `{"gap":...}`, '
-                    '`{"error":...}` and `{"alive":true}`.'
+                    '`{"error":...}` and `{"alive":true}`. With `acknowledge`, frames `{"acknowledged":"..."}` from you '
+                    "commit everything up to the cursor of a frame."
                 )
             },
         },
@@ -189,6 +190,11 @@ def _stream() -> Json:
         parameters=[
             query("from", f"Where to start: {FROM}", {"type": "string", "default": "latest"}),
             query("group", "Consumer group to read as.", STRING),
+            query(
+                "acknowledge",
+                "WebSockets with `group`: commit what you acknowledge, not what was sent.",
+                {"type": "boolean", "default": False},
+            ),
             query("batch", "Records in an event, as an array.", {"type": "integer", "minimum": 1, "default": 1}),
             query("format", "Of keys and values.", {"enum": FORMATS, "default": "json"}),
             query("heartbeat", "Seconds between signs of life.", {"type": "integer", "minimum": 1, "maximum": 300}),

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ from kafka_platform_runtime.gateway import errors, unpacking
 from kafka_platform_runtime.gateway.callers.caller import Caller
 from kafka_platform_runtime.gateway.clock import now
 from kafka_platform_runtime.gateway.cursor import Positions
-from kafka_platform_runtime.gateway.errors import GatewayError
+from kafka_platform_runtime.gateway.errors import GatewayError, malformed
 from kafka_platform_runtime.gateway.polling import LASTING, Message, bounds_of_consumers, committed, consume, judge
 from kafka_platform_runtime.gateway.rights import Right
 from kafka_platform_runtime.gateway.settings import Limits
@@ -42,9 +43,12 @@ class Member:
         topic: what is read.
         group: the group, whose offsets decide where it continues.
         start: `earliest` or `latest`, for partitions without a committed offset.
+        by_reader: whether the reader acknowledges records; otherwise what is delivered is committed.
     """
 
-    def __init__(self, caller: Caller, limits: Limits, topic: str, group: str, start: str) -> None:
+    def __init__(
+        self, caller: Caller, limits: Limits, topic: str, group: str, start: str, *, by_reader: bool = False
+    ) -> None:
         self._topic = topic
         self._group = group
         self._wish = caller.wish(Right.READ, topic, group)
@@ -66,9 +70,15 @@ class Member:
         self._refusals = unpacking.Refusals()
         self._refusal: GatewayError | None = None
         self._share = limits.queue_bytes
+        self._by_reader = by_reader
         self._handed_out: Positions = {}
         self._pending: Positions = {}
-        """Handed out but not yet committed."""
+        """To be committed."""
+        self._acknowledged: Positions = {}
+        """The furthest that the reader has acknowledged, told in another thread than that of the consumer."""
+        self._lock = threading.Lock()
+        self._done: Positions = {}
+        """Committed by this member: a late acknowledgement never moves the group back."""
         self._revoked: set[int] = set()
         self._committed_at = now()
         self._first: list[Message] = []
@@ -95,14 +105,34 @@ class Member:
         with Copies() as copies:
             return await self._run(lambda: self._take(copies))
 
+    def hands_out(self, records: Sequence[Message]) -> None:
+        """Note that these are about to be sent: from then on they may be acknowledged."""
+        self._handed_out.update(_ends(records))
+
     def delivered(self, records: Sequence[Message]) -> None:
-        """Note that these were handed out: they are committed soon."""
-        for record in records:
-            self._pending[record.partition()] = record.offset() + 1
-        self._handed_out.update(self._pending)
+        """Note that these were sent: they are committed soon, unless the reader acknowledges records."""
+        if not self._by_reader:
+            self._pending.update(_ends(records))
+
+    def acknowledge(self, positions: Positions) -> None:
+        """Note what the reader has acknowledged: it is committed soon. Partitions that others have by now are left out.
+
+        Raises:
+            GatewayError: this was not handed out.
+        """
+        for partition, offset in positions.items():
+            reached = self._handed_out.get(partition)
+            if reached is None:
+                continue
+            if offset > reached:
+                raise malformed(
+                    f"acknowledged: {partition}:{offset} was not handed out: partition {partition} has come to {reached}."
+                )
+            with self._lock:
+                self._acknowledged[partition] = max(offset, self._acknowledged.get(partition, 0))
 
     async def leave(self) -> None:
-        """Commit what was handed out and leave the group."""
+        """Commit what was handed out, or acknowledged, and leave the group."""
 
         def end() -> None:
             if self._consumer is not None:
@@ -156,9 +186,18 @@ class Member:
         for each in partitions:
             self._revoked.add(each.partition)
             self._pending.pop(each.partition, None)
+            self._handed_out.pop(each.partition, None)
+            self._done.pop(each.partition, None)
+            with self._lock:
+                self._acknowledged.pop(each.partition, None)
 
     def _commit(self) -> None:
         self._committed_at = now()
+        with self._lock:
+            acknowledged = dict(self._acknowledged)
+        self._pending.update(
+            {partition: offset for partition, offset in acknowledged.items() if offset > self._done.get(partition, -1)}
+        )
         if not self._pending or self._consumer is None:
             return
         offsets = [TopicPartition(self._topic, *position) for position in self._pending.items()]
@@ -170,6 +209,7 @@ class Member:
             if reason.status in LASTING:
                 raise reason from None
             return  # the group is rebalancing, or a broker is unavailable: next time
+        self._done.update(self._pending)
         self._pending = {}
 
     async def _run(self, action: Callable[[], T]) -> T:
@@ -178,3 +218,7 @@ class Member:
         except KafkaException as failure:
             error = failure.args[0]
             raise errors.from_kafka(error, self._subject(error), self._wish) from None
+
+
+def _ends(records: Sequence[Message]) -> Positions:
+    return {each.partition(): each.offset() + 1 for each in records}

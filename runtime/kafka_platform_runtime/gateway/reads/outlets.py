@@ -8,8 +8,8 @@ from typing import Any
 
 from kafka_platform_runtime.gateway import render
 from kafka_platform_runtime.gateway.clock import now
-from kafka_platform_runtime.gateway.cursor import Positions, text_of
-from kafka_platform_runtime.gateway.errors import GatewayError
+from kafka_platform_runtime.gateway.cursor import Positions, parse, text_of
+from kafka_platform_runtime.gateway.errors import GatewayError, malformed
 from kafka_platform_runtime.gateway.formats import Format
 from kafka_platform_runtime.gateway.http import Gone, Request
 from kafka_platform_runtime.gateway.polling import Message
@@ -18,7 +18,7 @@ SSE = "text/event-stream"
 RETRY_MILLISECONDS = 1000
 """How long browsers should wait before they reconnect."""
 GOING_AWAY = 1001
-CLOSE_CODES = {401: 3000, 403: 3003, 404: 4404, 416: 4416, 429: 1013, 503: 1013}
+CLOSE_CODES = {400: 4400, 401: 3000, 403: 3003, 404: 4404, 416: 4416, 429: 1013, 503: 1013}
 """WebSocket close codes for the statuses of errors; 1011 for others."""
 REASON_BYTES = 123
 """Space for a reason in a close frame."""
@@ -44,6 +44,8 @@ class Outlet(ABC):
         self._said_at = now()
         self.begun = False
         """Whether an error can no longer be a response of its own."""
+        self.acknowledge: Callable[[Positions], None] | None = None
+        """Takes what the reader acknowledges; raises `GatewayError` where it cannot be. None: nothing is to be acknowledged."""
 
     @property
     @abstractmethod
@@ -107,7 +109,11 @@ class Outlet(ABC):
 
     @abstractmethod
     async def gone(self) -> None:
-        """Return when the reader has left."""
+        """Return when the reader has left.
+
+        Raises:
+            GatewayError: it acknowledges what it cannot.
+        """
 
     @abstractmethod
     async def end(self, error: GatewayError | None) -> None:
@@ -193,9 +199,10 @@ class Frames(Outlet):
         await self.write(json.dumps({event: data, **cursor}))
 
     async def gone(self) -> None:
-        """Return when the socket is closed; ignores what the reader sends."""
-        while (await self._request.receive())["type"] != "websocket.disconnect":
-            pass
+        """Return when the socket is closed; what the reader sends is ignored if it has nothing to acknowledge."""
+        while (message := await self._request.receive())["type"] != "websocket.disconnect":
+            if self.acknowledge is not None:
+                self.acknowledge(_acknowledged(message.get("text")))
 
     async def end(self, error: GatewayError | None) -> None:
         """Close the socket, after a frame with the error."""
@@ -223,6 +230,17 @@ class Frames(Outlet):
         except (OSError, RuntimeError):
             # How the server reports a socket that is closed, or is about to be.
             raise Gone from None
+
+
+def _acknowledged(text: str | None) -> Positions:
+    """The positions in a frame such as `{"acknowledged": "0:5,1:9"}`."""
+    try:
+        frame = json.loads(text or "")
+    except (ValueError, RecursionError):
+        frame = None
+    if not isinstance(frame, dict) or set(frame) != {"acknowledged"} or not isinstance(frame["acknowledged"], str):
+        raise malformed('Only {"acknowledged": CURSOR} is read here, where CURSOR is that of a frame with records.')
+    return parse(frame["acknowledged"])
 
 
 def _body(error: GatewayError) -> dict[str, Any]:

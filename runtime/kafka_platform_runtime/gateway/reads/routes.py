@@ -138,11 +138,11 @@ class Reads:
         return None
 
     async def _socket(self, request: Request, topic: str) -> None:
-        request.known("from", "partitions", "group", "format", "heartbeat")
+        request.known("from", "partitions", "group", "acknowledge", "format", "heartbeat")
         form = self._format(request, request.query.get("format"))
         outlet = Frames(request, form, self._heartbeat(request), self._core.prepare)
         await request.receive()  # websocket.connect
-        await self._serve(request, topic, outlet)
+        await self._serve(request, topic, outlet, is_acknowledged=request.flag("acknowledge"))
 
     def _heartbeat(self, request: Request) -> float:
         default = max(1, round(self._limits.heartbeat_seconds))
@@ -170,9 +170,10 @@ class Reads:
             f"{', '.join(forms)}.",
         )
 
-    async def _serve(self, request: Request, topic: str, outlet: Outlet) -> None:
+    async def _serve(self, request: Request, topic: str, outlet: Outlet, *, is_acknowledged: bool = False) -> None:
+        wanted = _chosen(request.query.get("partitions"))
         await self._streams.serve(
-            Stream(request.caller, topic, outlet, _chosen(request.query.get("partitions"))),
+            Stream(request.caller, topic, outlet, wanted, is_acknowledged=is_acknowledged),
             group=request.query.get("group"),
             start=request.query.get("from"),
             last_id=request.header("last-event-id") or None,

@@ -24,12 +24,14 @@ class Stream:
         topic: what is read.
         outlet: where it goes.
         only: the wanted partitions; None for all.
+        is_acknowledged: whether its reader acknowledges records.
     """
 
     __slots__ = (
         "_event",
         "caller",
         "failure",
+        "is_acknowledged",
         "next_chunk",
         "only",
         "outlet",
@@ -38,11 +40,14 @@ class Stream:
         "topic",
     )
 
-    def __init__(self, caller: Caller, topic: str, outlet: Outlet, only: frozenset[int] | None) -> None:
+    def __init__(
+        self, caller: Caller, topic: str, outlet: Outlet, only: frozenset[int] | None, *, is_acknowledged: bool = False
+    ) -> None:
         self.caller = caller
         self.topic = topic
         self.outlet = outlet
         self.only = only
+        self.is_acknowledged = is_acknowledged
         self.positions: Positions = {}
         self.next_chunk = 0
         self.stopped = False

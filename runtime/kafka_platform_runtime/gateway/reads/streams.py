@@ -86,6 +86,8 @@ class Streams:
             with self._core.callers.stream(stream.caller), self._open(stream):
                 if group is not None:
                     await self._share(stream, group, start)
+                elif stream.is_acknowledged:
+                    raise malformed("acknowledge: only a group remembers what was acknowledged: add group.")
                 else:
                     await self._follow(stream, "latest" if start is None else start, last_id)
                 failure = stream.failure
@@ -105,7 +107,7 @@ class Streams:
     def _open(self, stream: Stream) -> Iterator[None]:
         """Register a stream, to notice that its reader has left, or that it has to end."""
         self.keep_up()
-        leaving = WATCH.errand("reader leaves", stream.outlet.gone())
+        leaving = WATCH.errand("reader leaves", self._left(stream))
         leaving.add_done_callback(lambda _: stream.stop())
         self._running.add(stream)
         if self._core.ending.is_set():
@@ -115,6 +117,12 @@ class Streams:
         finally:
             self._running.discard(stream)
             leaving.cancel()
+
+    async def _left(self, stream: Stream) -> None:
+        try:
+            await stream.outlet.gone()
+        except GatewayError as error:
+            stream.fail(error)
 
     async def _follow(self, stream: Stream, start: str, last_id: str | None) -> None:
         caller, topic, outlet = stream.caller, stream.topic, stream.outlet
@@ -231,7 +239,11 @@ class Streams:
             raise malformed("partitions: a group assigns them to its members: leave out partitions or group.")
         await self._core.topic(stream.caller, stream.topic, Right.READ)
         release = self._core.callers.claim_consumer(stream.caller)
-        member = Member(stream.caller, self._limits, stream.topic, group, start or "earliest")
+        member = Member(
+            stream.caller, self._limits, stream.topic, group, start or "earliest", by_reader=stream.is_acknowledged
+        )
+        if stream.is_acknowledged:
+            stream.outlet.acknowledge = member.acknowledge
         try:
             await member.join()
             await stream.outlet.begin({})
@@ -241,6 +253,7 @@ class Streams:
                     await stream.outlet.write_alive()
                     continue
                 stream.positions = {}
+                member.hands_out(records)
                 await send_in_pieces(records, stream)
                 self._core.metrics.read(len(records))
                 if not stream.stopped and not stream.outlet.is_closing:

@@ -53,7 +53,7 @@ def test_what_is_written_to_a_connection_that_closes_is_not_delivered(
         outlet: Any = SimpleNamespace(begin=done, write_alive=done, is_closing=is_closing)
         await streams.Streams(core, nothing)._share(Stream(nothing, "orders", outlet, None), "red-readers", None)
 
-    monkeypatch.setattr(streams, "Member", lambda *_: member)
+    monkeypatch.setattr(streams, "Member", lambda *_, **__: member)
     monkeypatch.setattr(streams, "send_in_pieces", send)
     asyncio.run(share())
     assert member.told == told

@@ -516,11 +516,11 @@ def partitions_of_members(kafka: Kafka, group: str) -> list[int]:
     return sorted(len(each.assignment.topic_partitions) for each in members)
 
 
-def committed_offset(kafka: Kafka, group: str, topic: str) -> int:
-    """What a group has committed of the first partition of a topic; below 0 if nothing."""
+def committed_offset(kafka: Kafka, group: str, topic: str, partition: int = 0) -> int:
+    """What a group has committed of a partition of a topic; below 0 if nothing."""
     consumer = Consumer({**kafka.client(), "group.id": group, "enable.auto.commit": False})
     try:
-        return int(consumer.committed([TopicPartition(topic, 0)], 30)[0].offset)
+        return int(consumer.committed([TopicPartition(topic, partition)], 60)[0].offset)
     finally:
         consumer.close()
 
@@ -570,6 +570,77 @@ class TestWebSocket:
             while len(found) < 24:
                 found += json.loads(socket.recv(RECORDS_SECONDS))["records"]
         assert sorted(each["value"] for each in found) == list(range(24))
+
+    def frames(self, gateway: Program, topic: str, query: str, count: int) -> tuple[Any, list[dict[str, Any]]]:
+        """An open socket, and the frames in which the first records came."""
+        opened, found = self.open(gateway, topic, query), list[dict[str, Any]]()
+        while sum(len(each["records"]) for each in found) < count:
+            frame = json.loads(opened.recv(RECORDS_SECONDS))
+            found += [frame] if frame.get("records") else []
+        return opened, found
+
+    def test_a_reader_that_dies_gets_again_what_it_did_not_acknowledge(self, kafka: Kafka, gateway: Program) -> None:
+        topic, query = new_topic(kafka), "?group=red-acknowledged&acknowledge=true"
+        write(kafka, topic, numbers(0, 10))
+        first, frames = self.frames(gateway, topic, query, 10)
+        assert frames[-1]["cursor"] == "0:10"
+        for cursor in ("0:7", "0:3"):  # a late one does not count
+            first.send(json.dumps({"acknowledged": cursor}))
+        eventually(lambda: committed_offset(kafka, "red-acknowledged", topic) == 7)
+        first.socket.shutdown(socket.SHUT_RDWR)
+        second, frames = self.frames(gateway, topic, query, 3)
+        assert [each["value"] for frame in frames for each in frame["records"]] == [7, 8, 9]
+        second.send(json.dumps({"acknowledged": frames[-1]["cursor"]}))
+        second.close()
+        eventually(lambda: committed_offset(kafka, "red-acknowledged", topic) == 10)
+
+    @pytest.mark.parametrize(
+        ("frame", "said"),
+        [
+            ('{"acknowledged": "0:3"}', "0:3 was not handed out"),
+            ('{"acknowledged": "0"}', "is not a cursor"),
+            ('{"acknowledged": 3}', "Only"),
+            ('{"acknowledged": "0:1", "commit": true}', "Only"),
+            ("[" * 1_000, "Only"),
+            (b"0:1", "Only"),
+            ("", "Only"),
+        ],
+    )
+    def test_what_cannot_be_acknowledged_ends_the_stream(
+        self, kafka: Kafka, gateway: Program, frame: str | bytes, said: str
+    ) -> None:
+        topic, group = new_topic(kafka), f"red-{next(_names)}"
+        write(kafka, topic, numbers(0, 2))
+        opened, _ = self.frames(gateway, topic, f"?group={group}&acknowledge=true", 2)
+        opened.send(frame)
+        while "error" not in (told := json.loads(opened.recv(RECORDS_SECONDS))):
+            assert told == {"alive": True}
+        assert said in told["error"]["message"]
+        with pytest.raises(ConnectionClosed) as closed:
+            opened.recv(RECORDS_SECONDS)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 4400
+        assert committed_offset(kafka, group, topic) < 0
+
+    def test_partitions_that_it_was_never_given_are_not_committed(self, kafka: Kafka, gateway: Program) -> None:
+        topic, group = new_topic(kafka, 2), "red-others"
+        write(kafka, topic, numbers(0, 4))
+        opened, frames = self.frames(gateway, topic, f"?group={group}&acknowledge=true", 4)
+        opened.send(json.dumps({"acknowledged": "7:1"}))
+        for each in frames:
+            opened.send(json.dumps({"acknowledged": each["cursor"]}))
+        ends = [
+            sum(each["partition"] == partition for frame in frames for each in frame["records"]) for partition in (0, 1)
+        ]
+        eventually(lambda: [committed_offset(kafka, group, topic, each) for each in (0, 1)] == ends)
+        opened.close()
+
+    @pytest.mark.parametrize("query", ["?acknowledge=true", "?group=red-x&acknowledge=maybe"])
+    def test_nothing_is_acknowledged_without_a_group(self, kafka: Kafka, gateway: Program, query: str) -> None:
+        with pytest.raises(InvalidStatus) as refused:
+            self.open(gateway, new_topic(kafka), query)
+        assert refused.value.response.status_code == 400
+        assert "acknowledge" in json.loads(refused.value.response.body)["message"]
 
     def test_who_may_not(self, kafka: Kafka, gateway: Program) -> None:
         with pytest.raises(InvalidStatus) as denied:
