@@ -26,6 +26,8 @@ class Member:
         first, self.taken = not self.taken, True
         return [b"a record"] if first else []
 
+    def hands_out(self, records: Sequence[bytes]) -> None: ...
+
     def delivered(self, records: Sequence[bytes]) -> None:
         self.told.append(records)
 
