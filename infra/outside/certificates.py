@@ -54,12 +54,14 @@ def _of_gateway(settings: Settings) -> Iterator[Presented]:
         path = ("gateway", "expose", "certificate")
         yield Presented(path=path, namespace=settings.namespace, secret=expose.certificate, hosts=[expose.host])
     if gateway.tls is not None and isinstance(gateway.tls.certificate, str):
-        hosts = [f"{GATEWAY}.{settings.namespace}.svc"]
+        hosts = []
         balancer = None if expose is None else expose.load_balancer
         if balancer is not None and isinstance(balancer.host, str):
             hosts.append(balancer.host)
         if expose is not None and expose.passthrough and expose.host is not None:
             hosts.append(expose.host)
+        # A public authority signs no name of the cluster: a stack with hosts may have callers from outside alone.
+        hosts = hosts or [f"{GATEWAY}.{settings.namespace}.svc"]
         path = ("gateway", "tls", "certificate")
         yield Presented(path=path, namespace=settings.namespace, secret=gateway.tls.certificate, hosts=hosts)
 

@@ -17,6 +17,7 @@ from tests.gateway_api import GATEWAY_API
 from tests.harness import Stack, client_pod, eventually, forwarded, get, in_pod, kubectl
 
 NAMESPACE = "e2e-gateway"
+HOST = "data.example.com"
 NODE_PORT = 31_880
 JSON = "application/vnd.kafka.json.v2+json"
 SECONDS = 90
@@ -205,7 +206,7 @@ def openssl(*arguments: object) -> None:
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an authority (`ca`), and what it signed: `server`, for localhost, and `caller`."""
+    """A folder with an authority (`ca`), and what it signed: `server`, for all its hosts, and `caller`."""
     if shutil.which("openssl") is None:
         pytest.skip("no openssl: install it to make certificates")
     folder = tmp_path_factory.mktemp("certificates")
@@ -214,7 +215,8 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     openssl("req", "-x509", *new, "-subj", "/CN=authority", *authority)
     for name, usage in (("server", "serverAuth"), ("caller", "clientAuth")):
         signed = ["-CA", folder / "ca.crt", "-CAkey", folder / "ca.key", "-addext", f"extendedKeyUsage={usage}"]
-        names = ["-addext", "basicConstraints=critical,CA:FALSE", "-addext", "subjectAltName=DNS:localhost"]
+        hosts = ",".join(f"DNS:{each}" for each in ("localhost", f"gateway.{NAMESPACE}.svc", HOST))
+        names = ["-addext", "basicConstraints=critical,CA:FALSE", "-addext", f"subjectAltName={hosts}"]
         files = ["-keyout", folder / f"{name}.key", "-out", folder / f"{name}.crt"]
         openssl("req", "-x509", *new, "-subj", f"/CN={name}", *signed, *names, *files)
     return folder
@@ -247,18 +249,27 @@ def test_tls_ends_at_the_pods(stack: Stack, settings: dict[str, Any], outside: s
 def test_routes_of_the_gateway_api(stack: Stack, settings: dict[str, Any], tmp_path: Path) -> None:
     """No controller is here to serve them: its word that a Gateway is programmed is said by hand."""
     del settings["gateway"]["tls"]
-    host = "data.example.com"
     GATEWAY_API.install(tmp_path, os.environ)
-    settings["gateway"]["expose"] = {"gateway": "infra/public", "listener": "https", "host": host}
+    settings["gateway"]["expose"] = {"gateway": f"{NAMESPACE}/public", "listener": "https", "host": HOST}
     stack.write(settings)
+    assert f"Gateway/{NAMESPACE}/public does not exist" in stack.preview(fails=True)
+    tls = {"certificateRefs": [{"name": "data-tls"}]}
+    listener = {"name": "https", "port": 443, "protocol": "HTTPS", "tls": tls}
+    public = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "public", "namespace": NAMESPACE},
+        "spec": {"gatewayClassName": "nobody", "listeners": [listener]},
+    }
+    kubectl("apply", "-f", "-", stdin=json.dumps(public))
     stack.up()
     route = get("httproute", "gateway", NAMESPACE)["spec"]
-    parent = {"namespace": "infra", "name": "public", "sectionName": "https"}
+    parent = {"namespace": NAMESPACE, "name": "public", "sectionName": "https"}
     assert route["parentRefs"][0] | parent == route["parentRefs"][0]
     assert not kubectl("-n", NAMESPACE, "get", "service", "gateway-external", "--ignore-not-found")
     assert steps(stack) == {}
 
-    settings["gateway"]["expose"] = {"gatewayClass": "nobody", "host": host, "certificate": "data-tls"}
+    settings["gateway"]["expose"] = {"gatewayClass": "nobody", "host": HOST, "certificate": "data-tls"}
     stack.write(settings)
     assert "GatewayClass 'nobody' does not exist" in stack.preview(fails=True)
     nobody = {

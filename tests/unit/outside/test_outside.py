@@ -360,15 +360,24 @@ class TestCertificates:
             "kafka": {"engine": "embedded", "nodes": 3, "listeners": {"certificate": "brokers", "external": external}},
             "gateway": {"tls": {"certificate": "pods"}, "expose": {"loadBalancer": {"host": HOST}}},
         }
-        pods, _ = authority.issue("pods", "/CN=a", f"DNS:gateway.streaming.svc,DNS:{HOST}")
+        pods, _ = authority.issue("pods", "/CN=a", f"DNS:{HOST}")
         brokers, _ = authority.issue("brokers", "/CN=a", f"{inside},DNS:*.example.com")
         assert faults(declared, secret("pods", pods), secret("brokers", brokers)) == []
         few, _ = authority.issue("few", "/CN=a", f"{inside},DNS:b-0.example.com,DNS:b-1.example.com")
         told = faults(declared, secret("pods", few), secret("brokers", few))
         assert [(line.split(":")[0], line.split("not for ")[1].split(":")[0]) for line in told] == [
-            ("gateway.tls.certificate", "gateway.streaming.svc"),
+            ("gateway.tls.certificate", HOST),
             ("kafka.listeners.certificate", "b-2.example.com"),
         ]
+
+    def test_a_gateway_without_a_host_is_called_by_its_service(self, authority: Authority) -> None:
+        declared = {"gateway": {"tls": {"certificate": "pods"}}}
+        inside, _ = authority.issue("inside", "/CN=a", "DNS:gateway.streaming.svc")
+        assert faults(declared, secret("pods", inside)) == []
+        public, _ = authority.issue("public", "/CN=a", f"DNS:{HOST}")
+        [line] = faults(declared, secret("pods", public))
+        assert line.startswith("gateway.tls.certificate: the certificate in Secret/streaming/pods is valid for ")
+        assert "not for gateway.streaming.svc" in line
 
     def test_an_address_counts_as_one(self, authority: Authority) -> None:
         inside = "DNS:kafka.streaming.svc,DNS:*.kafka-nodes.streaming.svc"
