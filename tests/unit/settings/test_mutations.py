@@ -15,6 +15,7 @@ from infra.settings.faults import SettingsError
 from infra.settings.model import Settings
 from infra.settings.parsing import parse
 from infra.settings.stackfile import read
+from tests.tiers import IS_LONG
 from tests.unit.components.graph import run
 
 VALUES: list[Any] = [
@@ -122,7 +123,7 @@ EXTENDED = {"workers": ("ci", WORKERS), "operators": ("prod", INSTALLED)}
 
 
 @pytest.mark.parametrize("stack", ["dev", "ci", "prod", "workers", "operators"])
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(20 if IS_LONG else 5))
 def test_mutations(stack: str, seed: int) -> None:
     file, more = EXTENDED.get(stack, (stack, {}))
     platform = read(STACKS / f"Pulumi.{file}.yaml") | more
