@@ -37,7 +37,8 @@ class _Job:
     sources: list[str]
     sinks: list[str]
     start: str
-    savepoints: int
+    savepoints: int | None
+    """None: all stay."""
     """Of how many former jobs; 0 where it is not said, and none is removed."""
 
 
@@ -67,8 +68,9 @@ def stream_findings(change: Change) -> Iterator[Finding]:
     gone = [each for each in old.sinks if each not in new.sinks]
     if gone:
         yield say(Section.DATA, f"its results no longer go to {names(gone)}", look=True)
-    if 0 < new.savepoints < old.savepoints:
-        kept = f"savepoints of {new.savepoints} former jobs stay, before: {old.savepoints}; older ones are removed"
+    if new.savepoints is not None and (old.savepoints is None or new.savepoints < old.savepoints):
+        before = "all" if old.savepoints is None else old.savepoints
+        kept = f"savepoints of {new.savepoints} former jobs stay, before: {before}; older ones are removed"
         yield say(Section.DATA, kept, look=True)
     if new.version > old.version:
         yield say(
@@ -113,7 +115,7 @@ def _job(side: Mapping[str, Any] | None) -> _Job | None:
         sources=sorted(name for name, options in tables.items() if "'scan." in options),
         sinks=sorted(name for name, options in tables.items() if "'sink." in options),
         start=starts[0] if starts else "",
-        savepoints=int(str(about.get(SAVEPOINTS, 0))),
+        savepoints=int(str(about[SAVEPOINTS])) if SAVEPOINTS in about else None,
     )
 
 
@@ -130,5 +132,5 @@ def _program(side: Mapping[str, Any] | None, about: Mapping[str, Any]) -> _Job:
         sources=sorted(topics[0]),
         sinks=sorted(topics[1]),
         start="program",
-        savepoints=int(str(about.get(SAVEPOINTS, 0))),
+        savepoints=int(str(about[SAVEPOINTS])) if SAVEPOINTS in about else None,
     )

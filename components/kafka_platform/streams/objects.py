@@ -44,7 +44,7 @@ PLAN, VERSION, PODS = "kafka-platform/plan", "kafka-platform/version", "kafka-pl
 IMAGE, READS, WRITES = "kafka-platform/image", "kafka-platform/reads", "kafka-platform/writes"
 """Annotations that say what a program is, to people and to the review."""
 SAVEPOINTS = "kafka-platform/savepoints"
-"""Annotation that says to the review how many savepoints stay; the keeper has it as a variable."""
+"""Annotation that says to the review how many savepoints stay, if not all; the keeper has it as a variable."""
 
 
 def objects(settings: StreamJobSettings) -> list[Object]:
@@ -75,7 +75,9 @@ def objects(settings: StreamJobSettings) -> list[Object]:
 def config_map(settings: StreamJobSettings) -> Manifest:
     """What is declared, for its keeper and its pods."""
     spec = settings.spec
-    annotations = {PLAN: settings.plan, SAVEPOINTS: str(spec.savepoints), VERSION: str(spec.version)}
+    annotations = {PLAN: settings.plan, VERSION: str(spec.version)}
+    if spec.savepoints is not None:
+        annotations[SAVEPOINTS] = str(spec.savepoints)
     data: dict[str, Any] = {
         "config.yaml": settings.config,
         "log4j.properties": LOG4J,

@@ -104,13 +104,15 @@ def job_manager(settings: StreamJobSettings, config_hash: "Input[str]") -> Manif
 
 def _keeper(settings: StreamJobSettings) -> Manifest:
     store = settings.store
+    savepoints = settings.spec.savepoints
+    kept = {} if savepoints is None else {"STREAM_KEPT": str(savepoints)}
     variables = {"STREAM_BUCKET": store.bucket, "STREAM_PREFIX": store.prefix, "STREAM_REGION": store.region}
     return {
         "command": ["python3", "-m", _KEEPER],
         "env": [
             *_which(settings),
             *_keys(settings),
-            *environment({"STREAM_KEPT": str(settings.spec.savepoints)}),
+            *environment(kept),
             *environment(variables | {"STREAM_PORT": str(_KEEPER_PORT), "STREAM_TURN": _TURN}),
             {"name": "STREAM_ENDPOINT", "value": store.endpoint},
             *([_pods(settings)] if settings.is_program else []),

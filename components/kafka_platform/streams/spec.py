@@ -26,7 +26,6 @@ from kafka_platform.values.words import Deciding, suggest
 
 MOST_SLOTS = 100
 """Of all TaskManagers of a job."""
-SAVEPOINTS = 5
 MOST_SAVEPOINTS = 1000
 """Changes of a job; one a day for three years."""
 EVENT_TIME = "event_time"
@@ -190,9 +189,9 @@ class StreamJobSpec(Spec):
     A change without this stops it with a savepoint, and starts from that. Default 1."""
     checkpoints: str = duration("10s", least="1s", most="5m")
     """How often the job's state is saved, and its results become visible to readers of committed records. Default 10s."""
-    savepoints: int = within(1, MOST_SAVEPOINTS, default=SAVEPOINTS)
+    savepoints: int | None = within(1, MOST_SAVEPOINTS, default=None)
     """How many former jobs keep their last savepoint, or the checkpoint that took its place; older ones are removed once the job
-    has completed a checkpoint. Default 5: each is a copy of all state, and by then a change has long been judged."""
+    has completed a checkpoint. Each is a copy of all state. Default: all stay, as nothing is deleted without your word."""
     idle_timeout: str = duration("1m", least="1s", most="1d")
     """With SQL: after how long without records a partition is no longer waited for; a silent one would hold back the windows of all.
     What it has for windows that have ended by then is not counted, so it is longer than a broker that dies is away (elections take up

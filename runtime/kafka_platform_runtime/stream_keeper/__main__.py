@@ -6,7 +6,7 @@ Run as `python3 -m kafka_platform_runtime.stream_keeper` in its pod with these v
 - STREAM_ENDPOINT, STREAM_REGION, STREAM_BUCKET, STREAM_PREFIX: its place in the object store, with AWS_ACCESS_KEY_ID and
   AWS_SECRET_ACCESS_KEY.
 - STREAM_PODS: what these pods are, where the job is a program of an image (default: they are those of SQL).
-- STREAM_KEPT: how many former jobs keep their last state (default 5).
+- STREAM_KEPT: how many former jobs keep their last state (default: all).
 - STREAM_TURN: the folder in which the JobManager asks to start (default /turn).
 - STREAM_PORT: of /metrics, /healthz and /readyz (default 9405).
 
@@ -26,7 +26,7 @@ from kafka_platform_runtime.failures import Refused, Transient
 from kafka_platform_runtime.looking import Trouble, again, looks, say
 from kafka_platform_runtime.stream_keeper.cluster import ConfigMaps
 from kafka_platform_runtime.stream_keeper.flink import Flink
-from kafka_platform_runtime.stream_keeper.keeper import KEPT, Keeper
+from kafka_platform_runtime.stream_keeper.keeper import Keeper
 from kafka_platform_runtime.stream_keeper.settings import Settings as Job, needed
 from kafka_platform_runtime.stream_keeper.store import S3, Store
 from kafka_platform_runtime.stream_keeper.turn import ARGUMENTS, SQL, Turn
@@ -49,7 +49,7 @@ class Settings:
     bucket: str
     prefix: str
     pods: str | None
-    kept: int
+    kept: int | None
     turn: Path
     port: int
 
@@ -64,13 +64,15 @@ class Settings:
             bucket=needed(environment, "STREAM_BUCKET"),
             prefix=needed(environment, "STREAM_PREFIX"),
             pods=environment.get("STREAM_PODS") or None,
-            kept=_kept(environment.get("STREAM_KEPT") or str(KEPT)),
+            kept=_kept(environment.get("STREAM_KEPT")),
             turn=Path(environment.get("STREAM_TURN") or "/turn"),
             port=port,
         )
 
 
-def _kept(text: str) -> int:
+def _kept(text: str | None) -> int | None:
+    if not text:
+        return None
     if not re.fullmatch("[1-9][0-9]{0,3}", text):
         raise Refused([f"STREAM_KEPT: {text[:20]!r} is not a number of states: use 1 to 9999"])
     return int(text)

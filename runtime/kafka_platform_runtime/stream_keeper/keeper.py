@@ -16,8 +16,6 @@ PATIENCE_SECONDS = 60.0
 """How long a job that is to be changed may take to run again, before its last checkpoint takes the place of a savepoint."""
 RETRY_SECONDS = 10.0
 """From a savepoint that failed to the next."""
-KEPT = 5
-"""Former jobs that keep their last state, unless somebody declares another number."""
 CLEANING_SECONDS = 600.0
 """From one search for former states that are too many to the next. Listing a bucket costs money in most clouds."""
 REMOVING_SECONDS = 30.0
@@ -72,7 +70,7 @@ class Keeper:
         say: Callable[[str], object],
         clock: Callable[[], float] = time.monotonic,
         pods: str | None = None,
-        kept: int = KEPT,
+        kept: int | None = None,
     ) -> None:
         self._cluster = cluster
         self._flink = flink
@@ -167,13 +165,13 @@ class Keeper:
             self._change(held, wish, job)
         elif job.has_ended:
             self._flink.end()
-        elif job.works and self._clock() >= self._clean_after:
-            self._clean(ledger)
+        elif self._kept is not None and job.works and self._clock() >= self._clean_after:
+            self._clean(ledger, self._kept)
 
-    def _clean(self, ledger: Ledger) -> None:
+    def _clean(self, ledger: Ledger, kept: int) -> None:
         """Removes states of former jobs that are too many. A keeper that takes the place of this one would remove the same."""
         self._clean_after = self._clock() + CLEANING_SECONDS
-        gone = self._store.superfluous(ledger, self._kept)
+        gone = self._store.superfluous(ledger, kept)
         until = self._clock() + REMOVING_SECONDS
         for done, key in enumerate(gone):
             if self._clock() >= until:
@@ -182,7 +180,7 @@ class Keeper:
                 return
             self._store.remove(key)
         if gone:
-            self._say(f"removed {len(gone)} files of former states: the last {self._kept} stay")
+            self._say(f"removed {len(gone)} files of former states: the last {kept} stay")
 
     def _leave(self, job: Job | None) -> None:
         """Ends Flink once its job has ended."""

@@ -62,6 +62,12 @@ def rendered(**changes: Any) -> dict[str, Any]:
             "Data at risk",
             "! stream job `minutes`: savepoints of 2 former jobs stay, before: 20; older ones are removed",
         ),
+        (
+            {},
+            {"savepoints": 2},
+            "Data at risk",
+            "! stream job `minutes`: savepoints of 2 former jobs stay, before: all; older ones are removed",
+        ),
         (None, {}, "Other", "stream job `minutes`: new: reads `orders`, writes `it-s.sums`"),
         (
             {},

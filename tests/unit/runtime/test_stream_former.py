@@ -35,7 +35,7 @@ def changed(world: World, times: int) -> None:
         world.files.add(f"{PREFIX}checkpoints/{world.ledger.generation}/{ID}/shared/a")
 
 
-def cleaned(world: World, kept: int = 2) -> Keeper:
+def cleaned(world: World, kept: int | None = 2) -> Keeper:
     """A keeper looks once; the next look of it that cleans is ten minutes later."""
     own = Keeper(world, world, Store(world, "acme", PREFIX, ID), world, lambda _: None, lambda: world.now, kept=kept)
     own.once()
@@ -54,6 +54,14 @@ def test_the_last_states_stay_and_the_running_jobs_checkpoints() -> None:
     assert world.ledger.generation == 7
     assert folders(world) == {"savepoints/4-1", "savepoints/5-1", "savepoints/6-1", "checkpoints/7"}
     assert f"{PREFIX}checkpoints/7/{ID}/shared/a" in world.files
+
+
+def test_all_states_stay_until_somebody_says_how_many_are_enough() -> None:
+    world = running()
+    changed(world, 6)
+    before = set(world.files)
+    cleaned(world, kept=None)
+    assert world.files == before
 
 
 def test_nothing_goes_before_the_job_has_a_checkpoint_of_its_own() -> None:
@@ -165,7 +173,7 @@ def test_a_number_that_would_keep_none_is_refused() -> None:
     variables = {f"STREAM_{each}": "x" for each in ("NAMESPACE", "NAME", "ENDPOINT", "REGION", "BUCKET", "PREFIX")} | {
         "STREAM_JOB": ID
     }
-    assert Settings.from_environment(variables).kept == 5
+    assert Settings.from_environment(variables).kept is None
     for wrong in ("0", "-1", "1.5", "many"):
         with pytest.raises(Refused, match="STREAM_KEPT"):
             Settings.from_environment(variables | {"STREAM_KEPT": wrong})
